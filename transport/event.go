@@ -1,0 +1,86 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package transport
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// EventKind says which part of an [Event] counts.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	LinkChanged   EventKind = iota + 1 // Interface is new, changed or removed
+	PacketSent                         // Sent: a transmit stamp that a slot asked for
+	ErrorReceived                      // Err: the network, or the kernel, could not deliver a packet
+	PacketsLost                        // Lost: so many packets were dropped before the transport saw them
+)
+
+// An Event is something other than a packet that a queue has to tell. It is
+// valid until [Sink].Event returns.
+type Event struct {
+	Kind      EventKind
+	Interface *Interface    // LinkChanged
+	Sent      *Sent         // PacketSent
+	Err       *NetworkError // ErrorReceived
+	Lost      uint64        // PacketsLost: since the last such event
+}
+
+// Sent is a transmit stamp, for a slot committed with Stamp.
+type Sent struct {
+	Protocol uint8
+	Cookie   uint64 // of the slot
+	Time     int64  // Unix time in nanoseconds
+	Source   TimeSource
+}
+
+// ErrorOrigin says who reported a [NetworkError], as in SO_EE_ORIGIN of
+// <linux/errqueue.h>.
+type ErrorOrigin uint8
+
+// The origins of a network error.
+const (
+	OriginLocal ErrorOrigin = 1 // SO_EE_ORIGIN_LOCAL: this host, before sending
+	OriginICMP  ErrorOrigin = 2 // SO_EE_ORIGIN_ICMP
+	OriginICMP6 ErrorOrigin = 3 // SO_EE_ORIGIN_ICMP6
+)
+
+// A NetworkError reports that a packet sent earlier was not delivered. It is
+// an error itself; it unwraps to the errno the kernel gives for it.
+type NetworkError struct {
+	Origin   ErrorOrigin
+	Type     uint8      // ICMP or ICMPv6 type
+	Code     uint8      // ICMP or ICMPv6 code
+	Offender netip.Addr // who reported it, if known
+	MTU      int        // next-hop MTU in bytes, if that is the reason; else 0
+	Errno    error      // a syscall.Errno
+	Time     int64      // Unix time in nanoseconds, 0 if unknown
+
+	Protocol uint8      // of the packet it is about
+	Src, Dst netip.Addr // of the packet it is about, as far as known
+	Cookie   uint64     // of its slot, if it could be matched; else 0
+	Quoted   []byte     // what is quoted of its payload; valid until the event's delivery returns
+}
+
+// Error describes the error and names the offender.
+func (e *NetworkError) Error() string {
+	s := "network error"
+	if e.Errno != nil {
+		s = e.Errno.Error()
+	}
+	if e.Origin == OriginICMP || e.Origin == OriginICMP6 {
+		s += fmt.Sprintf(" (ICMP type %d code %d)", e.Type, e.Code)
+	}
+	if e.Dst.IsValid() {
+		s += " sending to " + e.Dst.String()
+	}
+	if e.Offender.IsValid() {
+		s += ", from " + e.Offender.String()
+	}
+	return s
+}
+
+// Unwrap returns Errno.
+func (e *NetworkError) Unwrap() error { return e.Errno }

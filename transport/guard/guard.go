@@ -1,0 +1,154 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"protean/transport"
+)
+
+// Families is a set of IP versions.
+type Families uint8
+
+const (
+	V4 Families = 1 << iota
+	V6
+)
+
+// String returns "IPv4", "IPv6", "IPv4 and IPv6", or "none".
+func (f Families) String() string {
+	switch f {
+	case 0:
+		return "none"
+	case V4:
+		return "IPv4"
+	case V6:
+		return "IPv6"
+	case V4 | V6:
+		return "IPv4 and IPv6"
+	}
+	return fmt.Sprintf("Families(%#x)", uint8(f))
+}
+
+// Config says where a guard acts. A nil *Config is the zero one.
+type Config struct {
+	// Families to guard. Zero means each that this host has and the protocol
+	// number can be used with, at least one; [Guard.Unguarded] tells of the
+	// other. What is named here must succeed.
+	Families Families
+
+	// NetNS is the path of a network namespace, such as /run/netns/x; empty
+	// means that of the calling thread.
+	NetNS string
+}
+
+// A Guard silences the kernel for one protocol until it is closed. It is safe
+// for concurrent use.
+type Guard struct {
+	protocol  int
+	families  Families
+	unguarded error
+
+	mu      sync.Mutex // guards sockets
+	sockets []int
+}
+
+// Protocol returns the IP protocol number.
+func (g *Guard) Protocol() int { return g.protocol }
+
+// Families returns what is guarded; at least one.
+func (g *Guard) Families() Families { return g.families }
+
+// Unguarded returns nil, or a [*FamilyError] with the family that is not guarded
+// and why. It is never set when Config.Families was.
+func (g *Guard) Unguarded() error { return g.unguarded }
+
+// A FamilyError says why a family cannot be guarded on this host or with this
+// protocol number. errors.Is(err, errors.ErrUnsupported) holds.
+type FamilyError struct {
+	Families Families // exactly one
+	Err      error    // *transport.ProtocolError, or what the kernel said
+}
+
+func (e *FamilyError) Error() string { return "guard: " + e.Families.String() + ": " + e.Err.Error() }
+
+// Is reports whether target is errors.ErrUnsupported.
+func (e *FamilyError) Is(target error) bool { return target == errors.ErrUnsupported }
+
+func (e *FamilyError) Unwrap() error { return e.Err }
+
+// Open starts guarding an IP protocol number, 1 to 255. When it returns, the
+// kernel no longer answers.
+//
+// Errors: [*transport.ProtocolError] for a number that cannot be guarded,
+// [*transport.PermissionError] without CAP_NET_RAW, [*FamilyError] for a family
+// this host does not have, [*transport.UnsupportedError] on systems other than
+// Linux, and otherwise *net.OpError around *os.SyscallError, or the
+// reason why the network namespace could not be entered.
+func Open(protocol int, cfg *Config) (*Guard, error) {
+	if cfg == nil {
+		cfg = &Config{}
+	}
+	if cfg.Families&^(V4|V6) != 0 {
+		return nil, fmt.Errorf("guard: unknown families: %v", cfg.Families)
+	}
+	if err := transport.CheckProtocol(protocol, false); err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	return open(protocol, *cfg, openSocket)
+}
+
+// open opens what cfg asks for, in cfg's namespace.
+func open(protocol int, cfg Config, socket func(protocol int, family Families) (int, error)) (*Guard, error) {
+	g := &Guard{protocol: protocol}
+	err := inNamespace(cfg.NetNS, func() error {
+		for _, family := range []Families{V4, V6} {
+			if cfg.Families != 0 && cfg.Families&family == 0 {
+				continue
+			}
+			fd, err := openFamily(protocol, family, socket)
+			if absent := (*FamilyError)(nil); cfg.Families == 0 && errors.As(err, &absent) {
+				if g.unguarded != nil {
+					return errors.Join(g.unguarded, err)
+				}
+				g.unguarded = err
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			g.families |= family
+			g.sockets = append(g.sockets, fd)
+		}
+		return nil
+	})
+	if err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func openFamily(protocol int, family Families, socket func(int, Families) (int, error)) (int, error) {
+	if err := transport.CheckProtocol(protocol, family == V6); err != nil {
+		return -1, &FamilyError{Families: family, Err: err}
+	}
+	return socket(protocol, family)
+}
+
+// Close stops guarding: the kernel answers again unless somebody else has a raw
+// socket for the protocol. Only the first call has an effect.
+func (g *Guard) Close() error {
+	g.mu.Lock()
+	sockets := g.sockets
+	g.sockets = nil
+	g.mu.Unlock()
+	var errs []error
+	for _, fd := range sockets {
+		errs = append(errs, closeSocket(fd))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,82 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport"
+	"protean/transport/internal/netns"
+)
+
+func inNamespace(path string, f func() error) error { return netns.Do(path, f) }
+
+// openSocket returns a raw socket that receives nothing, in the calling
+// thread's namespace.
+func openSocket(protocol int, family Families) (int, error) {
+	domain, network := unix.AF_INET, "ip4"
+	if family == V6 {
+		domain, network = unix.AF_INET6, "ip6"
+	}
+	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	switch {
+	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
+		return -1, &transport.PermissionError{
+			Op:         "guard: open a raw socket",
+			Capability: "CAP_NET_RAW",
+			Hint:       "run as root, or give the program the capability: setcap cap_net_raw+ep PROGRAM",
+			Err:        os.NewSyscallError("socket", err),
+		}
+	case errors.Is(err, unix.EAFNOSUPPORT):
+		return -1, &FamilyError{Families: family, Err: os.NewSyscallError("socket", err)}
+	case err == nil:
+		if err = silence(fd); err == nil {
+			return fd, nil
+		}
+		unix.Close(fd)
+	default:
+		err = os.NewSyscallError("socket", err)
+	}
+	return -1, &net.OpError{Op: "guard", Net: fmt.Sprintf("%s:%d", network, protocol), Err: err}
+}
+
+// silence drops what comes to a raw socket, for good.
+//
+// The receive buffer keeps its default size. It costs nothing, since nothing is
+// queued, and leaves room for a packet that another processor was
+// queueing while the filter was attached: a full buffer would end the guard.
+func silence(fd int) error {
+	// BPF_RET with 0: keep no byte of any packet.
+	drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
+	prog := unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog); err != nil {
+		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1); err != nil {
+		return os.NewSyscallError("setsockopt SO_LOCK_FILTER", err)
+	}
+	return drain(fd)
+}
+
+// drain reads what arrived between socket(2) and the filter, which otherwise
+// would stay in the buffer.
+func drain(fd int) error {
+	var b [1]byte
+	for {
+		_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		switch {
+		case err == nil || errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return nil
+		default:
+			return os.NewSyscallError("recvfrom", err)
+		}
+	}
+}
+
+func closeSocket(fd int) error { return os.NewSyscallError("close", unix.Close(fd)) }

@@ -1,0 +1,131 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package transport
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"protean/proto/wire"
+)
+
+// An Arrival is what a transport knows about a packet besides its bytes.
+type Arrival struct {
+	Time     int64  // Unix nanoseconds; the source is in Flags
+	Len      uint32 // bytes from the IP header on the wire; 0: all of them are there
+	IfIndex  int32
+	FragSize uint16 // see Packet
+	Flags    Flags
+}
+
+// Load makes p the packet at the start of b, after checking that its header
+// can be trusted: version, header length, total length, the IPv4 header
+// checksum unless FlagHeaderVerified is set, and the IPv6 extension header
+// chain. It returns wire.NotMalformed, or else the reason, and p must not be
+// used. p refers to b's memory; link-layer padding behind the packet is cut
+// off. A packet longer than b is refused, unless Arrival.Len says that it was
+// truncated when it was captured.
+func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
+	if len(b) < 20 {
+		return wire.TooShort
+	}
+	if b[0]>>4 != 4 {
+		return p.load6(b, a)
+	}
+	ihl := int(b[0]&15) * 4
+	total := int(binary.BigEndian.Uint16(b[2:]))
+	meta := a.Flags&^flagsFound | Flags(b[9])
+	switch {
+	case ihl < 20:
+		return wire.BadHeaderLen
+	case total < ihl:
+		return wire.BadTotalLen
+	case total <= len(b):
+		b = b[:total]
+	case int(a.Len) < total || len(b) < ihl:
+		return wire.Truncated
+	default:
+		meta |= flagTruncated
+	}
+	if a.Flags&FlagHeaderVerified == 0 {
+		// RFC 1071 by hand, in the machine's own byte order, since only the
+		// carry matters; a call would cost as much again.
+		s, c := bits.Add64(binary.NativeEndian.Uint64(b), binary.NativeEndian.Uint64(b[8:]), 0)
+		s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(b[16:])), c)
+		for o := b[20:ihl]; len(o) >= 4; o = o[4:] {
+			s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(o)), c)
+		}
+		s = s>>32 + s&0xffffffff + c
+		s = s>>32 + s&0xffffffff
+		s = s>>16 + s&0xffff
+		if s>>16+s&0xffff != 0xffff {
+			return wire.BadChecksum
+		}
+	}
+	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
+		meta |= flagFragment
+	}
+	p.Data = b
+	p.time = a.Time
+	p.Len = uint32(total)
+	p.IfIndex = a.IfIndex
+	p.FragSize = a.FragSize
+	p.hdr = uint16(ihl)
+	p.meta = meta
+	return wire.NotMalformed
+}
+
+func (p *Packet) load6(b []byte, a Arrival) wire.Malformed {
+	if b[0]>>4 != 6 {
+		return wire.BadVersion
+	}
+	if len(b) < 40 {
+		return wire.TooShort
+	}
+	payload := int(binary.BigEndian.Uint16(b[4:]))
+	if payload == 0 && b[6] == wire.ExtHopByHop {
+		return wire.Jumbogram
+	}
+	total := 40 + payload
+	meta := a.Flags&^flagsFound | flagV6
+	switch {
+	case total <= len(b):
+		b = b[:total]
+	case int(a.Len) < total:
+		return wire.Truncated
+	default:
+		meta |= flagTruncated
+	}
+	next, hdr := b[6], 40
+	if extension(next) {
+		var c wire.Chain
+		if m := wire.WalkIPv6(b, &c); m != wire.NotMalformed {
+			return m
+		}
+		if c.HeaderLen > 0xffff {
+			return wire.ChainTooLong
+		}
+		next, hdr = c.Protocol, c.HeaderLen
+		if c.More || c.FragOffset != 0 {
+			meta |= flagFragment
+		}
+	}
+	p.Data = b
+	p.time = a.Time
+	p.Len = uint32(total)
+	p.IfIndex = a.IfIndex
+	p.FragSize = a.FragSize
+	p.hdr = uint16(hdr)
+	p.meta = meta | Flags(next)
+	return wire.NotMalformed
+}
+
+// extension reports whether next may be an extension header, so that the
+// chain has to be walked (RFC 7045, section 2.2).
+func extension(next uint8) bool {
+	switch next {
+	case 0, 43, 44, 51, 60, 135, 139, 140:
+		return true
+	}
+	return false
+}
