@@ -1,0 +1,68 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sim
+
+import "protean/transport"
+
+// Bind implements [transport.Transport].
+func (t *Transport) Bind(protocol int) error {
+	if protocol != transport.AnyProtocol {
+		if err := transport.CheckProtocol(protocol, true); err != nil {
+			return err
+		}
+	}
+	t.net.mu.Lock()
+	defer t.net.mu.Unlock()
+	if err := t.usable(); err != nil {
+		return err
+	}
+	if protocol == transport.AnyProtocol {
+		t.all = true
+	} else {
+		t.bits[protocol>>6] |= 1 << (protocol & 63)
+	}
+	return nil
+}
+
+// Unbind implements [transport.Transport]. A protocol that is not bound is no
+// error.
+func (t *Transport) Unbind(protocol int) error {
+	if protocol != transport.AnyProtocol {
+		if err := transport.CheckProtocol(protocol, true); err != nil {
+			return err
+		}
+	}
+	t.net.mu.Lock()
+	defer t.net.mu.Unlock()
+	if err := t.usable(); err != nil {
+		return err
+	}
+	if protocol == transport.AnyProtocol {
+		t.all = false
+	} else {
+		t.bits[protocol>>6] &^= 1 << (protocol & 63)
+	}
+	t.discard()
+	return nil
+}
+
+// bound reports whether packets of this protocol are wanted.
+func (t *Transport) bound(protocol uint8) bool {
+	return t.all || t.bits[protocol>>6]>>(protocol&63)&1 != 0
+}
+
+// discard drops the packets that wait but are not bound any longer.
+func (t *Transport) discard() {
+	for range t.arrivals.n {
+		a := *t.arrivals.at(0)
+		t.arrivals.drop()
+		if t.bound(a.pk.Protocol()) {
+			t.arrivals.push(a)
+			continue
+		}
+		t.stats.Received++
+		t.stats.ReceivedBytes += uint64(len(a.pk.Data))
+		t.stats.Dropped[transport.Closed]++
+		t.net.bufs.put(a.buf)
+	}
+}

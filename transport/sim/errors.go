@@ -1,0 +1,86 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+// ErrRunning is returned by the calls that drive a stepped network while
+// another one is driving it, which a [Stepper] would do that calls Run.
+var ErrRunning = errors.New("sim: the network is being driven already")
+
+// A ConfigError says which setting of what is wrong.
+type ConfigError struct {
+	Object string // such as "node a", "interface a:eth0", "link up"
+	Field  string // such as "name", "Loss"
+	Reason string // a clause: "is not in 0 to 1"
+}
+
+func (e *ConfigError) Error() string {
+	return "sim: " + e.Object + ": " + e.Field + " " + e.Reason
+}
+
+// A StepError says that a [Stepper] returned an error. It unwraps to it.
+type StepError struct {
+	Handle string    // name of the handle it drives
+	Time   time.Time // virtual
+	Err    error
+}
+
+func (e *StepError) Error() string {
+	return "sim: " + e.Handle + " at " + e.Time.Format(time.RFC3339Nano) + ": " + e.Err.Error()
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// A LivelockError says that so many steps were taken at one instant that time
+// will most likely never go on: something answers itself over links without
+// delay, or a [Stepper] always wants to be called again. The limit is
+// [Config].MaxSteps.
+type LivelockError struct {
+	Time   time.Time // virtual
+	Steps  int       // taken at that time
+	Handle string    // polled last; empty if none was
+}
+
+func (e *LivelockError) Error() string {
+	s := fmt.Sprintf("sim: %d steps at %s without an end", e.Steps, e.Time.Format(time.RFC3339Nano))
+	if e.Handle != "" {
+		s += ", the last one by " + e.Handle
+	}
+	return s
+}
+
+// A LimitError says that a condition did not come true in time. errors.Is(err,
+// os.ErrDeadlineExceeded) holds.
+type LimitError struct {
+	Limit time.Duration // of virtual time
+}
+
+func (e *LimitError) Error() string {
+	return "sim: not reached within " + e.Limit.String()
+}
+
+// Is reports whether target is os.ErrDeadlineExceeded.
+func (e *LimitError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// Operations named in a *net.OpError.
+const (
+	opWrite = "write"
+	opRoute = "route"
+	opJoin  = "join"
+	opLeave = "leave"
+)
+
+// opError wraps err, an errno or a reason for which a packet is malformed.
+func opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: name, Err: err}
+}

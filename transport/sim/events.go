@@ -1,0 +1,70 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sim
+
+// A source has at most one event in the heap.
+type source struct {
+	pos  int // in the heap, 1 and up; 0: not in it
+	kind sourceKind
+
+	dir *direction // sourceFlights, sourceLoose
+	t   *Transport // sourceTimer, sourceStamp
+
+	loose flight // sourceLoose
+	stamp sent   // sourceStamp
+}
+
+type sourceKind uint8
+
+const (
+	sourceFlights sourceKind = iota // the next of a direction's packets in order arrives
+	sourceLoose                     // one packet arrives out of order
+	sourceTimer                     // a stepper wanted to be called now
+	sourceStamp                     // a packet leaves whose stamp was asked for
+)
+
+// schedule makes s happen at the given time, after all that is to happen at
+// the same time already.
+func (n *Network) schedule(s *source, at int64) {
+	n.seq++
+	n.heap.set(s, at, n.seq)
+}
+
+// fire makes the earliest event happen. n.now is its time.
+func (n *Network) fire() {
+	s := n.heap.top().src
+	switch s.kind {
+	case sourceFlights:
+		s.dir.next()
+	case sourceLoose:
+		n.heap.remove(s)
+		f := s.loose
+		d := s.dir
+		n.release(s)
+		d.arrive(&f)
+	case sourceTimer:
+		n.heap.remove(s)
+		s.t.run()
+	case sourceStamp:
+		n.heap.remove(s)
+		t, st := s.t, s.stamp
+		n.release(s)
+		t.stamped(st, n.now)
+	}
+}
+
+// take returns an unused source of the given kind.
+func (n *Network) take(kind sourceKind) *source {
+	if k := len(n.pool) - 1; k >= 0 {
+		s := n.pool[k]
+		n.pool = n.pool[:k]
+		s.kind = kind
+		return s
+	}
+	return &source{kind: kind}
+}
+
+func (n *Network) release(s *source) {
+	*s = source{}
+	n.pool = append(n.pool, s)
+}

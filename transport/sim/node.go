@@ -1,0 +1,125 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sim
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"protean/transport"
+)
+
+// loIndex is the index of every node's loopback interface, as on Linux.
+const loIndex = 1
+
+// A Node is a host: interfaces with addresses, and the handles through which
+// programs use it.
+type Node struct {
+	net  *Network
+	name string
+
+	ports   []*Port // ports[i].index == i+1; the first is the loopback interface
+	handles []*Transport
+	opened  int // handles ever, for their names
+
+	addr4 set[uint32]   // own unicast addresses, without loopback addresses
+	addr6 set[[16]byte] // and without link-local ones
+	ident uint16        // last IPv4 identification filled in
+	stats NodeStats
+}
+
+// NodeStats counts the packets that arrive at a node, before they are handed
+// to its handles.
+type NodeStats struct {
+	Received uint64          // packets, from links and from the node itself
+	Dropped  transport.Drops // Malformed, NotLocal, and NoHandler: no handle wanted them
+}
+
+func newNode(n *Network, nodeName string) *Node {
+	nd := &Node{net: n, name: nodeName}
+	lo := nd.addPort("lo", []netip.Prefix{
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 8),
+		netip.PrefixFrom(netip.IPv6Loopback(), 128),
+	})
+	lo.out = &direction{net: n, name: lo.String(), from: lo, to: lo, mtu: loMTU}
+	lo.out.src = source{kind: sourceFlights, dir: lo.out}
+	return nd
+}
+
+func (nd *Node) addPort(ifname string, prefixes []netip.Prefix) *Port {
+	p := &Port{node: nd, name: ifname, index: int32(len(nd.ports) + 1), prefixes: slices.Clone(prefixes)}
+	for _, q := range prefixes {
+		a := q.Addr()
+		switch {
+		case a.IsLoopback():
+		case a.Is4():
+			nd.addr4.add(be32(a))
+			if q.Bits() < 31 {
+				p.broadcasts = append(p.broadcasts, broadcast(q))
+			}
+		case !a.IsLinkLocalUnicast():
+			nd.addr6.add(a.As16())
+		}
+	}
+	nd.ports = append(nd.ports, p)
+	return p
+}
+
+// has reports whether a is a unicast address of the node, loopback and
+// link-local addresses apart.
+func (nd *Node) has(a netip.Addr) bool {
+	if a.Is4() {
+		return nd.addr4.has(be32(a))
+	}
+	return nd.addr6.has(a.As16())
+}
+
+// Name returns the node's name.
+func (nd *Node) Name() string { return nd.name }
+
+// Stats returns a snapshot of what arrived.
+func (nd *Node) Stats() NodeStats {
+	nd.net.mu.Lock()
+	defer nd.net.mu.Unlock()
+	return nd.stats
+}
+
+// Open opens a handle on the node. Errors: *[ConfigError], net.ErrClosed.
+func (nd *Node) Open(cfg *OpenConfig) (*Transport, error) {
+	nd.net.mu.Lock()
+	defer nd.net.mu.Unlock()
+	if err := nd.usable(); err != nil {
+		return nil, err
+	}
+	limit := DefaultQueue
+	if cfg != nil {
+		if cfg.Queue < 0 {
+			return nil, &ConfigError{"handle of node " + nd.name, "Queue", "is negative"}
+		}
+		if cfg.Queue > 0 {
+			limit = cfg.Queue
+		}
+	}
+	nd.opened++
+	t := newTransport(nd, fmt.Sprintf("%s#%d", nd.name, nd.opened), limit)
+	nd.handles = append(nd.handles, t)
+	return t, nil
+}
+
+func (nd *Node) usable() error {
+	if nd.net.closed {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// linkChanged tells all handles how p is now.
+func (nd *Node) linkChanged(p *Port) {
+	for _, t := range nd.handles {
+		i := p.snapshot()
+		t.notes.push(note{kind: transport.LinkChanged, iface: &i})
+		t.ready()
+	}
+}
