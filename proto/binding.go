@@ -1,0 +1,297 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"protean/transport"
+)
+
+// Options say how a handler is registered.
+type Options struct {
+	Protocols []uint8 // at least one, unless AnyProtocol
+
+	// AnyProtocol registers for the packets of every protocol. The transport
+	// must have Caps.Foreign.
+	AnyProtocol bool
+
+	// Shared lets other Shared handlers register for the same protocols. Each
+	// packet is offered to them in order of registration until one takes it.
+	Shared bool
+
+	// Observe shows every packet to the handler before others get it. Its
+	// result does not count, and it excludes nobody.
+	Observe bool
+
+	// Foreign has packets delivered that are not to an address of this host.
+	// The transport must have Caps.Foreign. It takes effect for all bindings of
+	// the host.
+	Foreign bool
+
+	// Fragments delivers fragments as they come, beside whole packets.
+	Fragments bool
+
+	// MinTTL drops packets with a smaller TTL or hop limit, RFC 5082.
+	MinTTL uint8
+
+	// Interfaces, if any, are the only ones from which packets are taken.
+	Interfaces []int
+}
+
+// A Binding is a handler registered with a host. Its lock is "the loop": all
+// the handler's callbacks run one at a time under it, whichever goroutine they
+// are called on.
+type Binding struct {
+	host      *Host
+	handler   Handler
+	opts      Options
+	protocols []uint8
+
+	// The handler's optional interfaces, nil where it lacks them.
+	batchEnder   BatchEnder
+	linkHandler  LinkHandler
+	errorHandler ErrorHandler
+	sentHandler  SentHandler
+	runner       Runner
+	concurrent   bool
+	conn         connKind
+
+	lock  loopLock
+	stats bindingStats
+	ids   atomic.Uint32 // IPv4 identifications
+	users atomic.Int32  // calls in progress without the lock; closing adds closedUsers
+	due   atomic.Int64  // timers.next, for those without the lock
+	idle  chan struct{} // closed when the last of users has left after closing
+	gone  chan struct{} // closed when Close has finished
+
+	// Guarded by lock.
+	active  *Env // whose callback is in progress
+	envs    []*Env
+	doEnv   *Env
+	doOut   outbox
+	timers  timerHeap
+	rand    *rand.Rand
+	onRoom  []func(*Env)
+	waiters []*waiter
+	closed  bool
+
+	// inBatch[i] belongs to the loop of queue i: EndBatch is due.
+	inBatch []bool
+
+	notified atomic.Bool // Notify was called
+	posted   atomic.Bool // posts or faults are waiting
+
+	postMu sync.Mutex
+	posts  []func(*Env)
+	faults []*NetworkError // local send errors to report
+
+	undoMu sync.Mutex
+	undo   map[membership]func() error
+
+	runMu     sync.Mutex
+	runCancel func()
+	runDone   chan struct{}
+}
+
+// Handle registers a handler for a protocol, exclusively. See HandleWith.
+func (h *Host) Handle(protocol uint8, hd Handler) (*Binding, error) {
+	return h.HandleWith(hd, &Options{Protocols: []uint8{protocol}})
+}
+
+// HandleWith registers a handler. It tells it of the interfaces and calls its
+// Start, on the caller's goroutine, before any packet. Errors:
+// ErrProtocolInUse, *transport.ProtocolError, *transport.UnsupportedError,
+// *transport.PermissionError, ErrOnLoop inside a callback unless the host is
+// driven by Poll, ErrStepped for a Runner if it is, and what Start returned.
+func (h *Host) HandleWith(hd Handler, o *Options) (*Binding, error) {
+	if !h.stepped() && onLoop() {
+		return nil, ErrOnLoop // the transport may wait for the loop
+	}
+	b, err := h.newBinding(hd, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.register(b); err != nil {
+		return nil, err
+	}
+	if err := b.start(); err != nil {
+		b.close(false)
+		return nil, err
+	}
+	h.startRunner(b)
+	return b, nil
+}
+
+func (h *Host) newBinding(hd Handler, o *Options) (*Binding, error) {
+	if hd == nil {
+		return nil, errors.New("proto: nil Handler")
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	if len(o.Protocols) == 0 && !o.AnyProtocol {
+		return nil, errors.New("proto: no protocol to register for")
+	}
+	for _, p := range o.Protocols {
+		if err := transport.CheckProtocol(int(p), false); err != nil {
+			return nil, err
+		}
+	}
+	b := &Binding{host: h, handler: hd, opts: *o, gone: make(chan struct{}), idle: make(chan struct{})}
+	b.due.Store(never)
+	b.opts.Interfaces = slices.Clone(o.Interfaces)
+	b.opts.Protocols = slices.Clone(o.Protocols)
+	b.protocols = b.opts.Protocols
+	b.batchEnder, _ = hd.(BatchEnder)
+	b.linkHandler, _ = hd.(LinkHandler)
+	b.errorHandler, _ = hd.(ErrorHandler)
+	b.sentHandler, _ = hd.(SentHandler)
+	b.runner, _ = hd.(Runner)
+	_, b.concurrent = hd.(Concurrent)
+	if b.runner != nil && (h.caps.Stepped || h.mode.Load() == modePoll) {
+		return nil, fmt.Errorf("a Runner cannot run: %w", ErrStepped)
+	}
+	b.lock.init()
+	for _, q := range h.queues {
+		b.envs = append(b.envs, &Env{b: b, o: &q.out, queue: q.index})
+	}
+	b.inBatch = make([]bool, len(h.queues))
+	b.doOut.init(h, &h.queues[0].tx)
+	b.doEnv = &Env{b: b, o: &b.doOut}
+	return b, nil
+}
+
+// register puts b into the table and has the transport deliver its protocols.
+func (h *Host) register(b *Binding) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := *h.bindings.Load()
+	for _, other := range all {
+		if b.conflicts(other) {
+			return ErrProtocolInUse
+		}
+	}
+	if b.opts.Foreign {
+		f, ok := transport.As[transport.ForeignReceiver](h.t)
+		if !ok {
+			return &transport.UnsupportedError{Transport: h.caps.Name, Feature: "receiving packets to foreign addresses"}
+		}
+		if err := f.ReceiveForeign(true); err != nil {
+			return err
+		}
+		h.foreign.Store(true)
+	}
+	h.made++
+	b.rand = rand.New(rand.NewPCG(h.cfg.Seed, h.made))
+	b.ids.Store(b.rand.Uint32())
+	numbers := b.numbers()
+	for i, p := range numbers {
+		if err := h.bind(p); err != nil {
+			for _, p := range numbers[:i] {
+				h.unbind(p)
+			}
+			return err
+		}
+	}
+	all = append(slices.Clone(all), b)
+	h.publish(all)
+	return nil
+}
+
+// numbers are the transport binds that b needs.
+func (b *Binding) numbers() (n []int) {
+	if b.opts.AnyProtocol {
+		return []int{transport.AnyProtocol}
+	}
+	for _, p := range b.protocols {
+		n = append(n, int(p))
+	}
+	return n
+}
+
+func (h *Host) bind(p int) error {
+	if h.bound[p] == 0 {
+		if err := h.t.Bind(p); err != nil {
+			return err
+		}
+	}
+	h.bound[p]++
+	return nil
+}
+
+func (h *Host) unbind(p int) {
+	if h.bound[p]--; h.bound[p] == 0 {
+		delete(h.bound, p)
+		if err := h.t.Unbind(p); err != nil && !isClosed(err) {
+			h.cfg.Log.Warn("proto: unbind", "protocol", p, "error", err)
+		}
+	}
+}
+
+// publish makes all the registered bindings, with h.mu held.
+func (h *Host) publish(all []*Binding) {
+	h.bindings.Store(&all)
+	for p := range h.table {
+		h.table[p].Store(buildChain(p, all))
+	}
+}
+
+func (b *Binding) wants(protocol int) bool {
+	return b.opts.AnyProtocol || slices.Contains(b.protocols, uint8(protocol))
+}
+
+// conflicts reports whether b and other cannot both be registered.
+func (b *Binding) conflicts(other *Binding) bool {
+	if b.opts.Observe || other.opts.Observe {
+		return false
+	}
+	if b.opts.Shared && other.opts.Shared && (b.conn != connListen || other.conn != connListen) {
+		return false
+	}
+	if b.opts.AnyProtocol || other.opts.AnyProtocol {
+		return true
+	}
+	return slices.ContainsFunc(b.protocols, func(p uint8) bool { return other.wants(int(p)) })
+}
+
+// protocol is the number that packets carry if their Header names none.
+func (b *Binding) protocol() uint8 {
+	if len(b.protocols) == 0 {
+		return 0
+	}
+	return b.protocols[0]
+}
+
+// Protocols returns the protocol numbers registered for; empty for all.
+func (b *Binding) Protocols() []uint8 { return slices.Clone(b.protocols) }
+
+// Host returns the host the binding belongs to.
+func (b *Binding) Host() *Host { return b.host }
+
+// nextID returns an IPv4 identification other than 0, from a counter that
+// starts at random and goes through all of them before one comes back.
+func (b *Binding) nextID() uint16 {
+	for {
+		if id := uint16(b.ids.Add(1) * 40503); id != 0 { // odd: a permutation of the 16-bit numbers
+			return id
+		}
+	}
+}
+
+var errClosed = net.ErrClosed
+
+// connKind says whether a binding is that of a Conn.
+type connKind uint8
+
+const (
+	connNone   connKind = iota
+	connListen          // takes what others leave
+	connDial            // takes the packets of its peer, so it is asked first
+)

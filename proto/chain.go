@@ -1,0 +1,75 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import "slices"
+
+// A chain is what happens to the packets of one protocol. It is immutable, so
+// that receive loops read it without a lock.
+type chain struct {
+	only      *Binding   // the single plain handler: nothing else to look at
+	observers []*Binding // see every packet first
+	takers    []*Binding // in order of registration, until one takes the packet
+}
+
+// buildChain returns the chain of a protocol, nil if nobody wants it.
+func buildChain(protocol int, all []*Binding) *chain {
+	var c *chain
+	for _, b := range all {
+		if !b.wants(protocol) {
+			continue
+		}
+		if c == nil {
+			c = new(chain)
+		}
+		switch {
+		case b.opts.Observe:
+			c.observers = append(c.observers, b)
+		default:
+			c.takers = append(c.takers, b)
+		}
+	}
+	if c == nil {
+		return nil
+	}
+	slices.SortStableFunc(c.takers, func(a, b *Binding) int { return a.rank() - b.rank() })
+	if len(c.takers) == 1 && len(c.observers) == 0 && c.takers[0].plain() {
+		c.only = c.takers[0]
+	}
+	return c
+}
+
+// rank orders those who are asked: first the Conns with a peer, which take its
+// packets alone, last the Conns that take what is left.
+func (b *Binding) rank() int {
+	switch b.conn {
+	case connDial:
+		return 0
+	case connListen:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// plain reports whether every packet of the protocol goes to HandlePacket
+// under the lock, whatever its header says.
+func (b *Binding) plain() bool {
+	return !b.concurrent && b.opts.MinTTL == 0 && len(b.opts.Interfaces) == 0
+}
+
+// accepts applies the binding's filters.
+func (b *Binding) accepts(p *Packet) bool {
+	if p.TTL() < b.opts.MinTTL {
+		return false
+	}
+	if len(b.opts.Interfaces) == 0 {
+		return true
+	}
+	for _, i := range b.opts.Interfaces {
+		if int32(i) == p.IfIndex {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"runtime/debug"
+
+	"protean/transport"
+)
+
+// deliverChain offers p to all who may want it.
+func (q *queue) deliverChain(c *chain, p *Packet) {
+	frag := p.Fragment()
+	observed := false
+	for _, b := range c.observers {
+		if (!frag || b.opts.Fragments) && b.accepts(p) {
+			observed = q.observe(b, p) || observed
+		}
+	}
+	if len(c.takers) == 0 && observed {
+		q.stats.observed.Add(1)
+		return
+	}
+	reason := transport.NoHandler
+	for _, b := range c.takers {
+		if frag && !b.opts.Fragments {
+			reason = transport.FragmentUnexpected
+			continue
+		}
+		if !b.accepts(p) {
+			reason = transport.Filtered
+			continue
+		}
+		err, ok := q.handle(b, p)
+		switch {
+		case !ok:
+			reason = transport.Closed
+		case err == nil:
+			b.stats.taken.Add(1)
+			return
+		case err == Pass:
+			b.stats.passed.Add(1)
+			reason = transport.NoHandler
+		default:
+			b.refused(err)
+			return
+		}
+	}
+	q.drop(reason)
+}
+
+// observe shows p to an observer, whose result and whose panic do not decide
+// what becomes of the packet.
+func (q *queue) observe(b *Binding, p *Packet) (seen bool) {
+	defer func() {
+		if q.pkt == nil {
+			return
+		}
+		v := recover()
+		q.pkt, q.by = nil, nil
+		q.out.abandon()
+		if v == nil { // runtime.Goexit
+			q.release()
+			return
+		}
+		b.panicked(v, debug.Stack(), p.Data)
+		seen = true
+	}()
+	err, ok := q.handle(b, p)
+	switch {
+	case !ok:
+		return false
+	case err == nil:
+		b.stats.observed.Add(1)
+	case err == Pass:
+		b.stats.passed.Add(1)
+	default:
+		b.stats.observed.Add(1)
+		b.failed("HandlePacket", err)
+	}
+	return true
+}
+
+// handle calls one handler of a chain; ok is false if it was closed.
+func (q *queue) handle(b *Binding, p *Packet) (err error, ok bool) {
+	if b.concurrent {
+		return q.handleConcurrent(b, p)
+	}
+	if b != q.cur && !q.enter(b) {
+		return nil, false
+	}
+	q.out.nowOK = false
+	q.pkt = p
+	err = b.handler.HandlePacket(q.env, p)
+	q.pkt = nil
+	return err, true
+}
+
+// handleConcurrent calls a handler without the lock, once per queue at a time,
+// with an Env of the queue's own.
+func (q *queue) handleConcurrent(b *Binding, p *Packet) (err error, ok bool) {
+	if !b.enter() {
+		return nil, false
+	}
+	env := b.envs[q.index]
+	defer func() { // also when the handler panics
+		env.live = false
+		b.leave()
+	}()
+	q.release() // a loop must not hold one handler's lock while inside another
+	q.wantsEnd(b)
+	env.live = true
+	q.out.nowOK = false
+	q.by, q.pkt = b, p
+	err = b.handler.HandlePacket(env, p)
+	q.by, q.pkt = nil, nil
+	return err, true
+}
+
+func (q *queue) endConcurrent(b *Binding) {
+	if !b.enter() {
+		return
+	}
+	env := b.envs[q.index]
+	defer func() {
+		env.live = false
+		b.leave()
+	}()
+	q.release()
+	env.live = true
+	q.endBatch(b, env)
+}

@@ -1,0 +1,72 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"sync"
+	"time"
+)
+
+// A deadline is a time after which a channel is closed. Unlike a context it
+// can be set again, also after it has passed.
+type deadline struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	gen   int           // of the timer that counts
+	c     chan struct{} // closed when the deadline has passed
+}
+
+func (d *deadline) init() { d.c = make(chan struct{}) }
+
+// set makes t the deadline; the zero time is none. now is the clock t is on.
+func (d *deadline) set(t time.Time, now func() time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+	d.gen++
+	if d.isClosed() {
+		d.c = make(chan struct{})
+	}
+	if t.IsZero() {
+		return
+	}
+	left := t.Sub(now())
+	if left <= 0 {
+		close(d.c)
+		return
+	}
+	gen := d.gen
+	d.timer = time.AfterFunc(left, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.gen == gen { // not set again meanwhile
+			close(d.c)
+		}
+	})
+}
+
+func (d *deadline) isClosed() bool {
+	select {
+	case <-d.c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *deadline) passed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.isClosed()
+}
+
+// wait returns the channel that is closed when the deadline passes. It stays
+// the same when a deadline that has not passed is set again.
+func (d *deadline) wait() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.c
+}

@@ -1,0 +1,157 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"protean/transport"
+)
+
+// An Env is all that a handler touches of the world. It is valid during the
+// callback it is passed to, on that callback's goroutine only; afterwards its
+// methods return ErrNotOnLoop, or panic where they return no error.
+type Env struct {
+	b     *Binding
+	o     *outbox
+	queue int
+	live  bool
+}
+
+func (e *Env) nowNs() int64 { return e.o.time() }
+
+// Now returns the current time: one instant for the whole callback. It is on
+// the clock of the transport, as are all times a handler is given: the
+// system's, or an in-memory network's virtual time.
+func (e *Env) Now() time.Time { return e.b.host.toTime(e.o.time()) }
+
+// Rand returns the binding's source of random numbers, seeded from
+// Config.Seed. It may be used on the loop only.
+func (e *Env) Rand() *rand.Rand { return e.b.rand }
+
+// Binding returns the binding whose callback this is.
+func (e *Env) Binding() *Binding { return e.b }
+
+// Queue returns the index of the transport queue on whose loop the callback
+// runs. It matters to Concurrent handlers.
+func (e *Env) Queue() int { return e.queue }
+
+// Log returns the host's log.
+func (e *Env) Log() *slog.Logger { return e.b.host.cfg.Log }
+
+// Interfaces returns a snapshot of the transport's interfaces. It belongs to
+// the caller.
+func (e *Env) Interfaces() []transport.Interface { return e.b.host.t.Interfaces() }
+
+// NewTimer returns a timer, not armed, that will call f on the loop.
+func (e *Env) NewTimer(f func(*Env)) *Timer { return &Timer{b: e.b, f: f, pos: -1} }
+
+// After is NewTimer and Reset in one.
+func (e *Env) After(d time.Duration, f func(*Env)) *Timer {
+	t := e.NewTimer(f)
+	if err := t.Reset(d); err == ErrNotOnLoop {
+		panic(err)
+	}
+	return t
+}
+
+// Send sends a packet with this header and a copy of payload. The error may be
+// a *HeaderError, ErrNeedInterface, a *transport.TooBigError, ErrNoSlots, or
+// that there is no route.
+func (e *Env) Send(hd Header, payload []byte) error {
+	s, err := e.Reserve(hd, len(payload))
+	if err != nil {
+		return err
+	}
+	copy(s.Payload(), payload)
+	return s.Commit()
+}
+
+// Reserve opens a slot for a packet with this header and n bytes of payload,
+// which is made in place. One slot can be open at a time.
+func (e *Env) Reserve(hd Header, n int) (*Slot, error) {
+	if !e.live {
+		return nil, ErrNotOnLoop
+	}
+	return e.o.reserveFor(e.b, hd, n)
+}
+
+// Reply opens a slot for an answer to p, with n bytes of payload: to p's
+// source, through p's interface, with p's protocol, and with p's type of
+// service without its ECN bits. The source is p's destination if that is a
+// unicast address of this host, or else chosen.
+func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
+	if !e.live {
+		return nil, ErrNotOnLoop
+	}
+	if e.o.slot.open {
+		return nil, ErrSlotOpen
+	}
+	hd := Header{Dst: p.Src(), IfIndex: int(p.IfIndex), Protocol: p.Protocol(), TOS: p.TOS() &^ 3}
+	if hd.Dst.IsUnspecified() || hd.Dst.IsMulticast() {
+		return nil, &HeaderError{"Dst", "cannot be the unspecified or a multicast address that sent the packet"}
+	}
+	h := e.b.host
+	src := p.Dst()
+	if !h.isOwn(src, p.Type()) {
+		var err error
+		if src, err = h.source(hd.Dst, hd.IfIndex, e.o.time()); err != nil {
+			return nil, err
+		}
+	}
+	if !hd.Dst.IsLinkLocalUnicast() {
+		hd.IfIndex = 0 // the route back need not be the way here
+	}
+	return e.o.open(e.b, &hd, src, n)
+}
+
+// Wrap opens a slot for a packet with this header whose payload is head bytes,
+// to be written by the caller, followed by a copy of the whole packet p:
+// encapsulation.
+func (e *Env) Wrap(hd Header, head int, p *Packet) (*Slot, error) {
+	if head < 0 {
+		return nil, &HeaderError{"head", "is negative"}
+	}
+	s, err := e.Reserve(hd, head+len(p.Data))
+	if err != nil {
+		return nil, err
+	}
+	copy(s.Payload()[head:], p.Data)
+	return s, nil
+}
+
+// Relay sends a copy of p, as it is, through an interface; 0 leaves that to
+// the route. The caller has seen to the TTL.
+func (e *Env) Relay(ifindex int, p *Packet) error {
+	if !e.live {
+		return ErrNotOnLoop
+	}
+	s, err := e.o.copyPacket(e.b, ifindex, p)
+	if err != nil {
+		return err
+	}
+	return s.Commit()
+}
+
+// Route returns how a destination is reached; ifindex 0 leaves the interface
+// open. Transports that know no routes return a *transport.UnsupportedError.
+func (e *Env) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
+	return e.b.host.routes.get(dst, ifindex, e.o.time())
+}
+
+// OnRoom calls f once, on the loop, when there is room to send again after
+// ErrNoSlots.
+func (e *Env) OnRoom(f func(*Env)) {
+	if err := e.b.checkLoop(); err != nil {
+		panic(err)
+	}
+	e.b.onRoom = append(e.b.onRoom, f)
+	e.b.host.starve()
+}
+
+// Notify has the functions given to Binding.Await looked at again when this
+// callback has returned.
+func (e *Env) Notify() { e.b.notified.Store(true) }

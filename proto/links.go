@@ -1,0 +1,95 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"net/netip"
+
+	"protean/transport"
+)
+
+// links is what the host knows of its interfaces, for source addresses. It is
+// immutable.
+type links struct {
+	all       []transport.Interface
+	broadcast map[netip.Addr]struct{} // subnet broadcast addresses
+}
+
+// setLinks replaces what the host knows of its interfaces.
+func (h *Host) setLinks(all []transport.Interface) {
+	l := &links{all: all, broadcast: map[netip.Addr]struct{}{}}
+	for i := range all {
+		for _, p := range all[i].Prefixes {
+			if a := p.Addr(); a.Is4() && p.Bits() < 31 && all[i].Broadcast {
+				l.broadcast[lastAddr(p)] = struct{}{}
+			}
+		}
+	}
+	h.links.Store(l)
+	h.routes.flush()
+}
+
+// lastAddr is the all-ones address of an IPv4 prefix.
+func lastAddr(p netip.Prefix) netip.Addr {
+	a := p.Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		a[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(a)
+}
+
+func (l *links) byName(name string) *transport.Interface {
+	for i := range l.all {
+		if l.all[i].Name == name {
+			return &l.all[i]
+		}
+	}
+	return nil
+}
+
+// source is the address of the outgoing interface, or of the one that dst is
+// on the link of, or of the only one there is.
+func (l *links) source(dst netip.Addr, ifindex int) (src netip.Addr) {
+	for i := range l.all {
+		it := &l.all[i]
+		if ifindex != 0 && it.Index != ifindex {
+			continue
+		}
+		if ifindex == 0 && it.Loopback != dst.IsLoopback() {
+			continue
+		}
+		for _, p := range it.Prefixes {
+			if p.Contains(dst) {
+				return p.Addr().WithZone("")
+			}
+		}
+		if !src.IsValid() {
+			src = it.Addr(dst.Is6()).WithZone("")
+		}
+	}
+	return src
+}
+
+// isOwn reports whether a packet received to dst may be answered from there:
+// whether dst is a unicast address of this host. What a transport delivers is
+// addressed to this host, unless foreign packets were asked for.
+func (h *Host) isOwn(dst netip.Addr, t transport.PacketType) bool {
+	if t != transport.PacketHost || dst.IsMulticast() || dst == broadcast4 || dst.IsUnspecified() {
+		return false
+	}
+	l := h.links.Load()
+	if _, yes := l.broadcast[dst]; yes {
+		return false
+	}
+	if !h.foreign.Load() {
+		return true
+	}
+	for i := range l.all {
+		for _, p := range l.all[i].Prefixes {
+			if p.Addr().WithZone("") == dst {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,147 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+// This file is the loop's entry and exit: taking the binding's lock for a
+// callback, and what is looked after before it is let go.
+
+// acquire takes the lock for a callback with env. It fails if the binding is
+// closed.
+func (b *Binding) acquire(env *Env) bool {
+	b.lock.lock()
+	if b.closed {
+		b.lock.unlock()
+		return false
+	}
+	b.active, env.live = env, true
+	return true
+}
+
+// release lets go of the lock. q is the queue on whose loop this happens, nil
+// for any other goroutine.
+func (b *Binding) release(q *queue) {
+	env := b.active
+	if b.notified.Load() && b.notified.Swap(false) {
+		b.runWaiters(env)
+	}
+	if next := b.timers.next(); next != b.due.Load() {
+		b.due.Store(next)
+		b.host.lowerNext(next, q)
+	}
+	env.live = false
+	b.active = nil
+	b.lock.unlock()
+}
+
+// checkLoop reports whether the caller may use what the lock guards.
+func (b *Binding) checkLoop() error {
+	switch {
+	case !b.lock.locked() || b.active == nil:
+		return ErrNotOnLoop
+	case b.closed:
+		return errClosed
+	}
+	return nil
+}
+
+// env is the Env of the callback in progress.
+func (b *Binding) env() *Env { return b.active }
+
+// enter and leave count calls that do without the lock, so that Close can wait
+// for them.
+const closedUsers = -1 << 30
+
+func (b *Binding) enter() bool {
+	for {
+		n := b.users.Load()
+		if n < 0 {
+			return false
+		}
+		if b.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (b *Binding) leave() {
+	if b.users.Add(-1) == closedUsers {
+		close(b.idle)
+	}
+}
+
+// service runs what is due for b on a queue's loop: posted functions, error
+// reports, timers, room. It reports whether to come back at once.
+func (b *Binding) service(q *queue, now int64) (more bool) {
+	env := b.envs[q.index]
+	q.release()
+	if !b.acquire(env) {
+		return false
+	}
+	q.cur, q.env = b, env
+	defer q.release()
+	if b.posted.Swap(false) {
+		b.runPosts(q, env)
+	}
+	if b.timers.next() <= now {
+		more = b.runTimers(q, env, now)
+	}
+	return more
+}
+
+func (b *Binding) runPosts(q *queue, env *Env) {
+	b.postMu.Lock()
+	posts, faults := b.posts, b.faults
+	b.posts, b.faults = nil, nil
+	b.postMu.Unlock()
+	for _, e := range faults {
+		b.callError(&q.out, env, e)
+	}
+	for _, f := range posts {
+		b.callContained(&q.out, f, env)
+	}
+	if b.doOut.n != 0 {
+		b.doOut.flushAll()
+	}
+}
+
+// runTimers runs the timers that are due and were armed before it began; one
+// armed meanwhile to run at once waits for the next pass, so that packets get
+// their turn.
+func (b *Binding) runTimers(q *queue, env *Env, now int64) (more bool) {
+	seq := b.timers.seq
+	for t := b.timers.pop(now, seq); t != nil; t = b.timers.pop(now, seq) {
+		b.callContained(&q.out, t.f, env)
+		if b.closed {
+			return false
+		}
+	}
+	return b.timers.next() <= now
+}
+
+// callContained runs f as a callback with a new instant, containing its panic.
+func (b *Binding) callContained(o *outbox, f func(*Env), env *Env) {
+	o.nowOK = false
+	defer b.contain(o)
+	call(f, env)
+}
+
+// roomAgain runs the functions given to OnRoom.
+func (b *Binding) roomAgain(q *queue) {
+	env := b.envs[q.index]
+	q.release()
+	if !b.acquire(env) {
+		return
+	}
+	q.cur, q.env = b, env
+	defer q.release()
+	if b.doOut.n != 0 {
+		if b.doOut.flushAll(); b.doOut.stuck {
+			return
+		}
+	}
+	fs := b.onRoom
+	b.onRoom = nil
+	for _, f := range fs {
+		b.callContained(&q.out, f, env)
+	}
+}

@@ -1,0 +1,206 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+
+	"protean/transport"
+)
+
+// txSide is the sending side of a transport queue, which takes one caller at
+// a time. The mutex is held for single calls that do not block.
+type txSide struct {
+	mu sync.Mutex
+	q  transport.Queue
+}
+
+// An outbox collects the packets that one context sends: one receive loop, one
+// binding's Do, one Sender. Nothing in it is shared but its txSide.
+type outbox struct {
+	h      *Host
+	tx     *txSide
+	b      transport.Batch
+	owners []*Binding // of the packets staged, b.Slots[:n]
+	n      int        // packets staged
+	grow   int        // slots to reserve next: 1, 1, 2, 4 …, since unused slots cost
+	stuck  bool       // the latest flush ended for lack of room
+	slot   Slot       // the open slot, one at a time
+	max    int        // most packets to stage
+
+	bad       []byte // what the latest flush dropped; valid until the next call
+	badCookie uint64
+
+	now   int64 // host time of the callback in progress, if nowOK
+	nowOK bool
+}
+
+func (o *outbox) init(h *Host, tx *txSide) {
+	o.h, o.tx, o.grow = h, tx, 1
+	o.max = max(h.caps.Batch, 1)
+	o.slot.o = o
+}
+
+// time is the instant of the callback in progress.
+func (o *outbox) time() int64 {
+	if !o.nowOK {
+		o.now, o.nowOK = o.h.nowNs(), true
+	}
+	return o.now
+}
+
+// next returns the next empty slot. It sends what is staged if that makes
+// room.
+func (o *outbox) next() (*transport.Slot, error) {
+	if o.n == len(o.b.Slots) {
+		if err := o.reserve(); err != nil {
+			return nil, err
+		}
+	}
+	return &o.b.Slots[o.n], nil
+}
+
+func (o *outbox) reserve() error {
+	if o.n >= o.max {
+		if o.flushAll(); o.stuck {
+			return transport.ErrNoSlots
+		}
+	}
+	o.tx.mu.Lock()
+	err := o.tx.q.Reserve(&o.b, o.grow)
+	o.tx.mu.Unlock()
+	if err == transport.ErrNoSlots && o.n > 0 {
+		if o.flushAll(); o.stuck {
+			return err
+		}
+		o.tx.mu.Lock()
+		err = o.tx.q.Reserve(&o.b, 1)
+		o.tx.mu.Unlock()
+	}
+	if err != nil {
+		o.stuck = o.stuck || err == transport.ErrNoSlots
+		return err
+	}
+	if len(o.b.Slots) > 1 && o.grow < o.max {
+		o.grow = min(2*o.grow, o.max)
+	}
+	return nil
+}
+
+// stage counts the next slot as filled, on behalf of b.
+func (o *outbox) stage(b *Binding) {
+	o.owners = append(o.owners, b)
+	o.n++
+}
+
+// flushAll sends what is staged, reporting packets that cannot be sent to
+// those who sent them. Packets for which there is no room now stay.
+func (o *outbox) flushAll() {
+	for o.n > 0 {
+		b, err := o.flush()
+		if err == nil || o.stuck {
+			return
+		}
+		b.sendFailed(err, o.bad, o.badCookie)
+	}
+}
+
+// flush sends what is staged, up to the first packet that cannot be sent: that
+// one is dropped, and err says why. If there is no room now, err is
+// ErrNoSlots, and the rest stays.
+func (o *outbox) flush() (b *Binding, err error) {
+	o.tx.mu.Lock()
+	sent, err := o.tx.q.Commit(&o.b, o.n)
+	o.tx.mu.Unlock()
+	o.account(sent)
+	o.n -= sent
+	o.stuck = false
+	if err == nil {
+		o.grow = 1
+		return nil, nil
+	}
+	b = o.owners[0]
+	o.bad, o.badCookie = o.b.Slots[0].Data, o.b.Slots[0].Cookie
+	if err == transport.ErrNoSlots {
+		o.stuck = true
+		o.h.starved.Store(true) // Wait returns when there is room
+		return b, err
+	}
+	o.owners = shift(o.owners, 1)
+	o.n--
+	o.b.Drop() // its slot goes back with the next Commit, below if it was the last
+	if o.n == 0 {
+		o.giveBack()
+	}
+	b.stats.sendDropped[dropReason(err)].Add(1)
+	return b, err
+}
+
+// account credits the first n packets to their owners.
+func (o *outbox) account(n int) {
+	for i := 0; i < n; {
+		b, j := o.owners[i], i+1
+		for j < n && o.owners[j] == b {
+			j++
+		}
+		b.stats.sent.Add(uint64(j - i))
+		i = j
+	}
+	o.owners = shift(o.owners, n)
+}
+
+func shift(s []*Binding, n int) []*Binding {
+	m := copy(s, s[n:])
+	clear(s[m:])
+	return s[:m]
+}
+
+// giveBack returns all slots; nothing may be staged.
+func (o *outbox) giveBack() {
+	if len(o.b.Slots) == 0 {
+		return
+	}
+	o.tx.mu.Lock()
+	o.tx.q.Commit(&o.b, 0) // sends nothing, so that it has nothing to report
+	o.tx.mu.Unlock()
+	o.grow = 1
+}
+
+// unstage takes back what is staged, for the caller to try again.
+func (o *outbox) unstage() {
+	o.owners = shift(o.owners, o.n)
+	o.n, o.stuck = 0, false
+	o.giveBack()
+}
+
+// abandon discards the open slot, if any, of a callback that did not return.
+func (o *outbox) abandon() { o.slot.open = false }
+
+// drain drops what is staged and gives all slots back.
+func (o *outbox) drain(r DropReason) {
+	for _, b := range o.owners[:o.n] {
+		b.stats.sendDropped[r].Add(1)
+	}
+	o.owners = shift(o.owners, o.n)
+	o.n, o.stuck = 0, false
+	o.giveBack()
+}
+
+// dropReason is the reason under which a packet is counted that a transport
+// refused.
+func dropReason(err error) DropReason {
+	switch {
+	case errors.Is(err, syscall.EMSGSIZE):
+		return transport.TooBig
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return transport.NoRoute
+	case errors.Is(err, syscall.ENETDOWN):
+		return transport.LinkDown
+	case isClosed(err):
+		return transport.Closed
+	default:
+		return transport.SendFailed
+	}
+}

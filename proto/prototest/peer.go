@@ -1,0 +1,96 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package prototest
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+
+	"protean/proto"
+)
+
+// Register is Host.Handle with failure ending the test; the binding is closed
+// with the test.
+func (p *Peer) Register(tb testing.TB, protocol uint8, h proto.Handler) *proto.Binding {
+	tb.Helper()
+	return p.RegisterWith(tb, h, &proto.Options{Protocols: []uint8{protocol}})
+}
+
+// RegisterWith is Host.HandleWith with failure ending the test; the binding is
+// closed with the test.
+func (p *Peer) RegisterWith(tb testing.TB, h proto.Handler, o *proto.Options) *proto.Binding {
+	tb.Helper()
+	b, err := p.HandleWith(h, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return b
+}
+
+// Record registers a handler for a protocol that keeps a copy of every packet.
+func (p *Peer) Record(tb testing.TB, protocol uint8) *Recorder {
+	tb.Helper()
+	r := new(Recorder)
+	r.Binding = p.Register(tb, protocol, r)
+	return r
+}
+
+// Send sends one packet through a binding made for it, unless the host has one
+// for the protocol.
+func (p *Peer) Send(tb testing.TB, protocol uint8, dst netip.Addr, payload []byte) {
+	tb.Helper()
+	i := slices.IndexFunc(p.Bindings(), func(b *proto.Binding) bool { return slices.Contains(b.Protocols(), protocol) })
+	if i < 0 {
+		p.Record(tb, protocol)
+		i = len(p.Bindings()) - 1
+	}
+	var sendErr error
+	err := p.Bindings()[i].Do(func(env *proto.Env) {
+		sendErr = env.Send(proto.Header{Dst: dst, Protocol: protocol}, payload)
+	})
+	if err != nil || sendErr != nil {
+		tb.Fatalf("send: %v %v", err, sendErr)
+	}
+}
+
+// A Recorder is a handler that keeps a copy of every packet.
+type Recorder struct {
+	Binding *proto.Binding
+
+	mu      sync.Mutex
+	packets []*proto.Packet
+}
+
+// HandlePacket keeps a copy of p.
+func (r *Recorder) HandlePacket(_ *proto.Env, p *proto.Packet) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.packets = append(r.packets, p.Clone())
+	return nil
+}
+
+// Packets returns what came so far.
+func (r *Recorder) Packets() []*proto.Packet {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.packets)
+}
+
+// Want fails the test unless exactly these payloads came, in this order.
+func (r *Recorder) Want(tb testing.TB, payloads ...string) {
+	tb.Helper()
+	var got []string
+	for _, p := range r.Packets() {
+		got = append(got, string(p.Payload()))
+	}
+	if !slices.Equal(got, payloads) {
+		tb.Errorf("got payloads %q, want %q", got, payloads)
+	}
+}

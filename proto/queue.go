@@ -1,0 +1,208 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"runtime/debug"
+	"time"
+
+	"protean/transport"
+)
+
+// A queue is the host's side of one transport queue: the loop that receives
+// from it, and the sink it receives into.
+type queue struct {
+	h     *Host
+	tq    transport.Queue
+	index int
+	tx    txSide // the transport queue's sending side, shared by all who send through it
+	out   outbox // what the callbacks of this loop send
+
+	// The rest belongs to the goroutine that drives the loop.
+	cur    *Binding   // whose lock the loop holds
+	env    *Env       // cur's Env for this queue
+	pkt    *Packet    // being handled
+	by     *Binding   // handling it, if not cur
+	ended  []*Binding // want EndBatch at the end of this pass
+	counts queueCounts
+	stats  queueStats // counts, published
+}
+
+// queueCounts are plain numbers, since atomics per packet would be felt; they
+// are published at the end of each pass. taken counts for cur alone.
+type queueCounts struct {
+	received, bytes, taken uint64
+}
+
+func newQueue(h *Host, tq transport.Queue, index int) *queue {
+	q := &queue{h: h, tq: tq, index: index}
+	q.tx.q = tq
+	q.out.init(h, &q.tx)
+	return q
+}
+
+// recv takes up to limit packets. If a handler panics, it reports that and
+// returns with the packets so far; the transport's cursor is past the packet.
+func (q *queue) recv(limit int) (n int, err error) {
+	before := q.counts.received
+	defer func() {
+		if q.pkt != nil { // a handler did not return
+			q.recovered(recover())
+		}
+		n = int(q.counts.received - before)
+	}()
+	return q.tq.Recv(q, limit)
+}
+
+// recovered contains a handler's panic. v is nil if its goroutine is ending by
+// runtime.Goexit, as a test's FailNow makes it: then only the lock is let go.
+func (q *queue) recovered(v any) {
+	p, b := q.pkt, q.cur
+	if q.by != nil {
+		b = q.by
+	}
+	q.pkt, q.by = nil, nil
+	q.out.abandon()
+	b.drop(transport.HandlerPanic)
+	if v == nil {
+		q.release()
+		return
+	}
+	b.panicked(v, debug.Stack(), p.Data)
+}
+
+// Deliver is called by the transport for each packet.
+//
+//go:noinline
+func (q *queue) Deliver(p *Packet) {
+	q.counts.received++
+	q.counts.bytes += uint64(len(p.Data))
+	c := q.h.table[p.Protocol()].Load()
+	if c == nil {
+		q.drop(transport.NoHandler)
+		return
+	}
+	b := c.only
+	if b == nil || p.Fragment() {
+		q.deliverChain(c, p)
+		return
+	}
+	if b != q.cur && !q.enter(b) {
+		q.drop(transport.Closed)
+		return
+	}
+	q.out.nowOK = false
+	q.pkt = p
+	err := b.handler.HandlePacket(q.env, p)
+	q.pkt = nil
+	if err != nil {
+		q.refused(b, err)
+		return
+	}
+	q.counts.taken++
+}
+
+// refused deals with a packet that its only handler did not take.
+func (q *queue) refused(b *Binding, err error) {
+	if err == Pass {
+		b.stats.passed.Add(1)
+		q.drop(transport.NoHandler)
+		return
+	}
+	b.refused(err)
+}
+
+// switchTo makes b the binding whose lock the loop holds. It fails if b was
+// closed in the meantime.
+func (q *queue) switchTo(b *Binding) bool {
+	q.release()
+	env := b.envs[q.index]
+	if !b.acquire(env) {
+		return false
+	}
+	q.cur, q.env = b, env
+	return true
+}
+
+// enter is switchTo for a packet.
+func (q *queue) enter(b *Binding) bool {
+	if !q.switchTo(b) {
+		return false
+	}
+	q.wantsEnd(b)
+	return true
+}
+
+// wantsEnd notes that b's EndBatch is due at the end of this pass.
+func (q *queue) wantsEnd(b *Binding) {
+	if b.batchEnder != nil && !b.inBatch[q.index] {
+		b.inBatch[q.index] = true
+		q.ended = append(q.ended, b)
+	}
+}
+
+// release lets go of the binding whose lock the loop holds, if any.
+func (q *queue) release() {
+	b := q.cur
+	if b == nil {
+		return
+	}
+	if q.counts.taken != 0 {
+		b.stats.taken.Add(q.counts.taken)
+		q.counts.taken = 0
+	}
+	q.cur, q.env = nil, nil
+	b.release(q)
+}
+
+// finish ends a pass: EndBatch where packets were handled, then the packets
+// staged by all callbacks go out, then the counts are published.
+func (q *queue) finish() {
+	if len(q.ended) != 0 {
+		for i, b := range q.ended {
+			q.ended[i] = nil
+			b.inBatch[q.index] = false
+			if b.concurrent {
+				q.endConcurrent(b)
+			} else if b == q.cur || q.switchTo(b) {
+				q.endBatch(b, q.env)
+			}
+			b.inBatch[q.index] = false
+		}
+		q.ended = q.ended[:0]
+	}
+	q.release()
+	if q.out.n != 0 {
+		q.out.flushAll()
+	}
+	if q.out.n == 0 {
+		q.out.giveBack()
+	}
+	q.stats.publish(&q.counts)
+}
+
+// endBatch calls EndBatch, containing its panic.
+//
+//go:noinline
+func (q *queue) endBatch(b *Binding, env *Env) {
+	q.out.nowOK = false
+	defer b.contain(&q.out)
+	if err := b.batchEnder.EndBatch(env); err != nil {
+		b.failed("EndBatch", err)
+	}
+}
+
+// drop counts a packet that no handler was responsible for.
+func (q *queue) drop(r DropReason) { q.stats.dropped[r].Add(1) }
+
+// wait blocks until there is something to do. The first queue's loop also
+// looks after timers.
+func (q *queue) wait() error {
+	var until time.Time
+	if q.index == 0 {
+		if due := q.h.next.Load(); due != never {
+			until = q.h.toTime(due)
+		}
+	}
+	return q.tq.Wait(until)
+}

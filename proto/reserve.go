@@ -1,0 +1,79 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"net/netip"
+
+	"protean/transport"
+)
+
+// reserveFor opens the outbox's slot with the header in place and n bytes of
+// payload, on behalf of b.
+func (o *outbox) reserveFor(b *Binding, hd Header, n int) (*Slot, error) {
+	if o.slot.open {
+		return nil, ErrSlotOpen
+	}
+	if err := hd.check(); err != nil {
+		return nil, err
+	}
+	if hd.Protocol == 0 && !hd.Exact {
+		hd.Protocol = b.protocol()
+	}
+	src, err := o.h.route(&hd, o.time())
+	if err != nil {
+		return nil, err
+	}
+	return o.open(b, &hd, src, n)
+}
+
+// open is reserve for a header that is complete.
+func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, error) {
+	hdr, v6 := hd.len(), hd.Dst.Is6()
+	if n < 0 || n > o.h.maxPayload(hdr, v6) {
+		return nil, o.h.tooBig(hdr + n)
+	}
+	ts, err := o.next()
+	if err != nil {
+		return nil, err
+	}
+	ts.Data = ts.Data[:hdr+n]
+	if v6 {
+		if err := hd.put6(ts.Data, src); err != nil {
+			return nil, err
+		}
+	} else {
+		id := uint16(hd.ID)
+		if id == 0 && !hd.Exact {
+			id = b.nextID()
+		}
+		hd.put4(ts.Data, src, id)
+	}
+	ts.IfIndex, ts.Stamp, ts.Cookie = int32(hd.IfIndex), hd.Stamp, hd.Cookie
+	return o.take(b, ts, hdr), nil
+}
+
+// take makes ts the open slot.
+func (o *outbox) take(b *Binding, ts *transport.Slot, hdr int) *Slot {
+	s := &o.slot
+	s.b, s.ts, s.hdr, s.open = b, ts, hdr, true
+	return s
+}
+
+// copyPacket opens a slot that holds a copy of p as it is, to go out through
+// an interface.
+func (o *outbox) copyPacket(b *Binding, ifindex int, p *Packet) (*Slot, error) {
+	if o.slot.open {
+		return nil, ErrSlotOpen
+	}
+	if len(p.Data) > o.h.caps.MaxPacket {
+		return nil, o.h.tooBig(len(p.Data))
+	}
+	ts, err := o.next()
+	if err != nil {
+		return nil, err
+	}
+	ts.Data = append(ts.Data[:0], p.Data...)
+	ts.IfIndex, ts.Stamp, ts.Cookie = int32(ifindex), false, 0
+	return o.take(b, ts, p.HeaderLen()), nil
+}

@@ -1,0 +1,96 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import "context"
+
+// A Sender sends packets in bulk from one goroutine, beside the loop and
+// without its lock. Packets gather until Flush, or until a batch is full.
+type Sender struct {
+	b *Binding
+	o outbox
+}
+
+// NewSender returns a sender for packets of b's protocol. It may be used by one
+// goroutine at a time. It has nothing to close.
+func (b *Binding) NewSender() *Sender {
+	s := &Sender{b: b}
+	s.o.init(b.host, &b.host.queues[0].tx)
+	return s
+}
+
+// Reserve opens a slot for a packet, as Env.Reserve does. When there is no
+// room it returns ErrNoSlots; Wait waits for some.
+func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
+	if s.b.users.Load() < 0 {
+		return nil, errClosed
+	}
+	s.o.nowOK = false
+	return s.o.reserveFor(s.b, hd, n)
+}
+
+// Send is Reserve, copy and Commit in one.
+func (s *Sender) Send(hd Header, payload []byte) error {
+	sl, err := s.Reserve(hd, len(payload))
+	if err != nil {
+		return err
+	}
+	copy(sl.Payload(), payload)
+	return sl.Commit()
+}
+
+// Flush hands what was committed to the transport. The error is that of the
+// first packet that cannot be sent: it is dropped and counted, what follows it
+// stays for the next Flush. ErrNoSlots means that there is no room now.
+func (s *Sender) Flush() error {
+	if s.o.n == 0 {
+		s.o.giveBack()
+		return nil
+	}
+	_, err := s.o.flush()
+	return err
+}
+
+// Pending returns the number of packets that wait for Flush.
+func (s *Sender) Pending() int { return s.o.n }
+
+// Wait blocks until there is room to send again, or until cancel, which may be
+// nil, is closed: then it returns context.Canceled. Errors: ErrStepped if the
+// host is driven by Poll; ErrOnLoop inside a callback.
+func (s *Sender) Wait(cancel <-chan struct{}) error {
+	if s.b.host.stepped() {
+		return ErrStepped
+	}
+	if onLoop() {
+		return ErrOnLoop
+	}
+	select {
+	case <-s.b.host.room():
+		return nil
+	case <-s.b.gone:
+		return errClosed
+	case <-cancel:
+		return context.Canceled
+	}
+}
+
+// room returns a channel that is closed when there is room to send.
+func (h *Host) room() <-chan struct{} {
+	h.roomMu.Lock()
+	defer h.roomMu.Unlock()
+	if h.roomC == nil {
+		h.roomC = make(chan struct{})
+	}
+	h.starve()
+	return h.roomC
+}
+
+// roomFound tells those who wait in room.
+func (h *Host) roomFound() {
+	h.roomMu.Lock()
+	defer h.roomMu.Unlock()
+	if h.roomC != nil {
+		close(h.roomC)
+		h.roomC = nil
+	}
+}

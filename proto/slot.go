@@ -1,0 +1,74 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+
+	"protean/proto/checksum"
+	"protean/transport"
+)
+
+// A Slot is a packet being made, in the memory from which it will be sent. It
+// belongs to the caller until Commit or Discard, one of which must follow
+// before the callback returns, and before the next slot is asked for.
+type Slot struct {
+	o    *outbox
+	b    *Binding
+	ts   *transport.Slot
+	hdr  int // length of the IP header
+	open bool
+}
+
+// Payload returns the room for what follows the IP header. Its content is
+// undefined: write all of it. It is valid until Commit or Discard.
+func (s *Slot) Payload() []byte { return s.ts.Data[s.hdr:] }
+
+// Header returns the IP header with its options or extension headers, filled
+// in, for whoever wants to change it; lengths and the IPv4 checksum are
+// completed by Commit. It is valid until Commit or Discard.
+func (s *Slot) Header() []byte { return s.ts.Data[:s.hdr] }
+
+// SetLen makes the payload n bytes long, which must not be more than the room
+// asked for grows to: Caps.MaxPacket less the header.
+func (s *Slot) SetLen(n int) error {
+	if !s.open {
+		return ErrSlotDone
+	}
+	if n < 0 || s.hdr+n > s.o.h.caps.MaxPacket || s.hdr+n > cap(s.ts.Data) {
+		return &transport.TooBigError{Size: s.hdr + n, MTU: s.o.h.caps.MaxPacket}
+	}
+	s.ts.Data = s.ts.Data[:s.hdr+n]
+	return nil
+}
+
+// Commit stages the packet: it is sent when the callback's pass ends, after
+// those committed before it. What goes wrong then is reported to the
+// ErrorHandler and counted.
+func (s *Slot) Commit() error {
+	if !s.open {
+		return ErrSlotDone
+	}
+	s.open = false
+	complete(s.ts.Data, s.hdr)
+	s.o.stage(s.b)
+	return nil
+}
+
+// Discard gives the slot up; nothing is sent. It is harmless after Commit.
+func (s *Slot) Discard() { s.open = false }
+
+// complete fills in the lengths and the IPv4 header checksum of the packet d.
+func complete(d []byte, hdr int) {
+	if d[0]>>4 == 6 {
+		binary.BigEndian.PutUint16(d[4:], uint16(len(d)-40))
+		return
+	}
+	binary.BigEndian.PutUint16(d[2:], uint16(len(d)))
+	d[10], d[11] = 0, 0
+	binary.BigEndian.PutUint16(d[10:], checksum.Checksum(d[:hdr]))
+}
+
+func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }
