@@ -29,40 +29,43 @@ func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
 	if len(b) < 20 {
 		return wire.TooShort
 	}
-	if b[0]>>4 != 4 {
+	h := (*[20]byte)(b) // one bounds check for all that follows
+	if h[0]>>4 != 4 {
 		return p.load6(b, a)
 	}
-	ihl := int(b[0]&15) * 4
-	total := int(binary.BigEndian.Uint16(b[2:]))
-	meta := a.Flags&^flagsFound | Flags(b[9])
-	switch {
-	case ihl < 20:
+	ihl := int(h[0]&15) * 4
+	total := int(binary.BigEndian.Uint16(h[2:4]))
+	meta := a.Flags&^flagsFound | Flags(h[9])
+	if ihl < 20 {
 		return wire.BadHeaderLen
-	case total < ihl:
+	}
+	if total < ihl {
 		return wire.BadTotalLen
-	case total <= len(b):
-		b = b[:total]
-	case int(a.Len) < total || len(b) < ihl:
-		return wire.Truncated
-	default:
+	}
+	if total > len(b) {
+		if int(a.Len) < total || len(b) < ihl {
+			return wire.Truncated
+		}
 		meta |= flagTruncated
+	} else {
+		b = b[:total]
 	}
 	if a.Flags&FlagHeaderVerified == 0 {
 		// RFC 1071 by hand, in the machine's own byte order, since only the
 		// carry matters; a call would cost as much again.
-		s, c := bits.Add64(binary.NativeEndian.Uint64(b), binary.NativeEndian.Uint64(b[8:]), 0)
-		s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(b[16:])), c)
-		for o := b[20:ihl]; len(o) >= 4; o = o[4:] {
-			s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(o)), c)
-		}
+		s, c := bits.Add64(binary.NativeEndian.Uint64(h[0:8]), binary.NativeEndian.Uint64(h[8:16]), 0)
+		s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(h[16:20])), c)
 		s = s>>32 + s&0xffffffff + c
+		if ihl > 20 {
+			s += sumOptions(b[20:ihl])
+		}
 		s = s>>32 + s&0xffffffff
 		s = s>>16 + s&0xffff
 		if s>>16+s&0xffff != 0xffff {
 			return wire.BadChecksum
 		}
 	}
-	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
+	if binary.BigEndian.Uint16(h[6:8])&0x3fff != 0 { // MF or an offset
 		meta |= flagFragment
 	}
 	p.Data = b
@@ -73,6 +76,17 @@ func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
 	p.hdr = uint16(ihl)
 	p.meta = meta
 	return wire.NotMalformed
+}
+
+// sumOptions is the sum of a multiple of four bytes, at most 40, in 32-bit
+// words of the machine's byte order.
+//
+//go:noinline
+func sumOptions(o []byte) (s uint64) {
+	for ; len(o) >= 4; o = o[4:] {
+		s += uint64(binary.NativeEndian.Uint32(o))
+	}
+	return s
 }
 
 func (p *Packet) load6(b []byte, a Arrival) wire.Malformed {

@@ -4,8 +4,8 @@ package transport
 
 import "time"
 
-// AnyProtocol, passed to [Transport.Bind], asks for the packets of every
-// protocol. Only a transport with [Caps].Foreign can do it.
+// AnyProtocol asks [Transport.Bind] for the packets of every protocol. Only a
+// transport with [Caps].Foreign can do it.
 const AnyProtocol = -1
 
 // A Transport carries IP packets. All methods are safe for concurrent use.
@@ -24,9 +24,10 @@ type Transport interface {
 	// *[UnsupportedError], net.ErrClosed.
 	Bind(protocol int) error
 
-	// Unbind ends delivery of this protocol: no Deliver of it begins after
-	// Unbind has returned. It does not wait for one in progress, so that it can
-	// be called from within one, and with locks held that one needs.
+	// Unbind ends delivery of this protocol: what waits or arrives is not
+	// delivered any more. It does not wait for a delivery under way on another
+	// goroutine, so that it can be called from within one, and with locks held
+	// that a sink takes.
 	Unbind(protocol int) error
 
 	// Interfaces returns a snapshot of the interfaces packets can come from

@@ -18,7 +18,7 @@ func panicTests() []subtest {
 // panicInDeliver panics for every second packet, and for three in a row.
 func panicInDeliver(x *trial) {
 	in := x.inbox(&x.a)
-	var value *int // of the panic under way
+	var value *int             // of the panic under way
 	var kept *transport.Packet // being delivered when Deliver panicked
 	in.during = func(p *transport.Packet) {
 		if n := len(in.packets); n%2 == 0 || n%8 == 1 {

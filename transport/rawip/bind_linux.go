@@ -1,0 +1,129 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"io"
+	"net"
+
+	"protean/transport"
+)
+
+// A binding is what receives one protocol.
+type binding struct {
+	socks []*sock // one per family
+	guard io.Closer
+}
+
+// Bind implements [transport.Transport]. Protocol 255 cannot be bound, since
+// the kernel keeps it for sending (IPPROTO_RAW), nor can
+// [transport.AnyProtocol].
+func (t *Transport) Bind(protocol int) error {
+	if !t.calls.enter() {
+		return net.ErrClosed
+	}
+	defer t.calls.leave()
+	if err := t.checkProtocol(protocol); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := uint8(protocol)
+	if t.bound[p] != nil {
+		return nil
+	}
+	b := &binding{guard: noGuard{}}
+	if !t.cfg.NoGuard {
+		g, err := t.openGuard(p)
+		if err != nil {
+			return err
+		}
+		b.guard = g
+	}
+	if err := t.bind(p, b); err != nil {
+		t.unbind(p, b)
+		b.guard.Close()
+		return err
+	}
+	t.bound[p] = b
+	return nil
+}
+
+func (t *Transport) checkProtocol(protocol int) error {
+	switch {
+	case t.cfg.SendOnly:
+		return unsupported("receiving with SendOnly")
+	case protocol == transport.AnyProtocol:
+		return unsupported("receiving every protocol")
+	case protocol == 255:
+		return &transport.ProtocolError{Protocol: protocol, Reason: "is only for sending on Linux (IPPROTO_RAW in raw(7))"}
+	}
+	return transport.CheckProtocol(protocol, t.caps.V6)
+}
+
+func (t *Transport) bind(p uint8, b *binding) error {
+	for _, v6 := range t.families() {
+		s, err := t.openSock(v6, p)
+		if err != nil {
+			return err
+		}
+		b.socks = append(b.socks, s)
+		if err := t.rejoin(s); err != nil {
+			return err
+		}
+		id := sockID(v6, p)
+		t.socks[id].Store(s)
+		if err := t.q.watch(s.fd, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Transport) families() []bool {
+	switch {
+	case !t.caps.V6:
+		return []bool{false}
+	case !t.caps.V4:
+		return []bool{true}
+	}
+	return []bool{false, true}
+}
+
+// unbind gives up the sockets of b, as far as there are any. A Recv that uses
+// one closes it.
+func (t *Transport) unbind(p uint8, b *binding) {
+	for _, s := range b.socks {
+		s.dead.Store(true)
+		t.q.unwatch(s.fd)
+		t.socks[sockID(s.v6, p)].CompareAndSwap(s, nil)
+		s.release()
+	}
+}
+
+// Unbind implements [transport.Transport].
+func (t *Transport) Unbind(protocol int) error {
+	if !t.calls.enter() {
+		return net.ErrClosed
+	}
+	defer t.calls.leave()
+	if err := t.checkProtocol(protocol); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := uint8(protocol)
+	b := t.bound[p]
+	if b == nil {
+		return nil
+	}
+	delete(t.bound, p)
+	t.unbind(p, b)
+	b.guard.Close()
+	return nil
+}
+
+// noGuard stands for a guard where there is none.
+type noGuard struct{}
+
+func (noGuard) Close() error { return nil }

@@ -1,0 +1,128 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"net"
+	"net/netip"
+
+	"protean/transport"
+)
+
+// A Header says who builds the IP headers of the packets sent.
+type Header uint8
+
+const (
+	// Included sends packets with the headers they have (IP_HDRINCL,
+	// IPV6_HDRINCL), except for what package documentation lists under
+	// Sending.
+	Included Header = iota
+
+	// Kernel has the kernel build the headers, and fragment what is larger
+	// than the path's MTU. Of the header given, what has a socket option or a
+	// control message is passed on; see the package documentation.
+	Kernel
+)
+
+// Config says what kind of sockets to open. The zero value, and a nil *Config,
+// are good for most uses. Open copies it.
+type Config struct {
+	// V4 and V6 select families. Both false selects both, IPv6 only if the
+	// host has it. A family that is selected and missing is an error.
+	V4, V6 bool
+
+	// Header says who builds the headers of packets sent.
+	Header Header
+
+	// SendOnly opens no sockets that receive: Bind and Recv return an
+	// *transport.UnsupportedError. It requires Header to be Included.
+	SendOnly bool
+
+	// Local4 and Local6 are addresses of this host. If valid, only packets to
+	// them are received, and they are the source where the header has none.
+	// To packets with other destinations the kernel still does not answer as
+	// long as their protocol is bound, unless NoGuard is set. A link-local
+	// Local6 needs a zone, or Interface.
+	Local4, Local6 netip.Addr
+
+	// Interface, if not empty, is the name of the only interface to receive
+	// from and send through (SO_BINDTODEVICE).
+	Interface string
+
+	// NetNS is the path of the network namespace to open sockets in, such as
+	// /run/netns/x or /proc/PID/ns/net. Empty means the namespace that the
+	// thread calling Open is in; later sockets are opened in it too, from
+	// whatever thread.
+	NetNS string
+
+	// Rate is the number of packets per second to be prepared for, per
+	// protocol and family. It sizes receive buffers so that 50 ms without a
+	// call of Recv cost nothing. 0 means 50,000; negative means that RcvBuf 0
+	// leaves the system's default.
+	Rate int
+
+	// RcvBuf is the size in bytes of each receive buffer, as SO_RCVBUF of
+	// getsockopt(2) counts it: bookkeeping included, 2304 for a packet of up
+	// to 1500 bytes. 0 means that Rate and the MTU decide; negative means the
+	// system's default. See [Transport.BufferSize] for what became of it.
+	RcvBuf int
+
+	// SndBuf is the size in bytes of each send buffer, counted likewise. 0 and
+	// negative mean the system's default.
+	SndBuf int
+
+	// Batch is the most packets taken from or given to the kernel at once, up
+	// to 1024, and the number of slots. 0 means 64; negative means 1.
+	Batch int
+
+	// NoGuard leaves out what keeps the kernel from answering "protocol
+	// unreachable" while a receive buffer is full or packets go to addresses
+	// other than Local4 and Local6.
+	NoGuard bool
+}
+
+const (
+	name         = "rawip"
+	defaultBatch = 64
+	maxBatch     = 1024 // UIO_MAXIOV: recvmmsg(2) and sendmmsg(2) take no more
+	defaultRate  = 50_000
+)
+
+// withDefaults returns a checked copy of c with its zeros and negatives
+// resolved, except for those that mean the system's default.
+func (c *Config) withDefaults() (Config, error) {
+	var d Config
+	if c != nil {
+		d = *c
+	}
+	switch {
+	case d.Batch == 0:
+		d.Batch = defaultBatch
+	case d.Batch < 0:
+		d.Batch = 1
+	}
+	d.Batch = min(d.Batch, maxBatch)
+	if d.Rate == 0 {
+		d.Rate = defaultRate
+	}
+	both := !d.V4 && !d.V6
+	switch {
+	case d.Header > Kernel:
+		return d, unsupported("this value of Config.Header")
+	case d.SendOnly && d.Header == Kernel:
+		return d, unsupported("SendOnly with a header built by the kernel")
+	case d.Local4.IsValid() && (!d.Local4.Is4() || !d.V4 && !both):
+		return d, addrError("Local4 is not an address of a selected family, IPv4", d.Local4)
+	case d.Local6.IsValid() && (!d.Local6.Is6() || d.Local6.Is4In6() || !d.V6 && !both):
+		return d, addrError("Local6 is not an address of a selected family, IPv6", d.Local6)
+	}
+	return d, nil
+}
+
+func unsupported(feature string) error {
+	return &transport.UnsupportedError{Transport: name, Feature: feature}
+}
+
+func addrError(why string, a netip.Addr) error {
+	return &net.OpError{Op: "bind", Net: name, Err: &net.AddrError{Err: why, Addr: a.String()}}
+}

@@ -1,0 +1,81 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+// Package rawip is a [transport.Transport] over the raw IP sockets of Linux,
+// raw(7): the kernel does routing, neighbours and reassembly, and packets to
+// this host are received whatever interface they come from.
+//
+//	t, err := rawip.Open(nil)
+//	if err != nil {
+//		return err // a *transport.PermissionError without CAP_NET_RAW
+//	}
+//	defer t.Close()
+//	err = t.Bind(253)
+//
+// A [Transport] has one queue. Each bound protocol has one socket per family,
+// all in one epoll instance, which the Go runtime's poller waits for: there is
+// no goroutine. Sockets are read with recvmmsg(2) and written with sendmmsg(2).
+// CAP_NET_RAW is needed by Open and Bind and, with [Kernel] headers, for the
+// first packet of a protocol that is sent; not for anything else.
+//
+// # Receiving
+//
+// The kernel reassembles fragments; FragSize tells of it. Every packet starts
+// at its IP header. IPv4 headers are the kernel's: it has verified them, and
+// has written addresses and times into options that ask for it without
+// correcting the checksum. IPv6 headers are stripped by the kernel and rebuilt
+// here: addresses, hop limit, traffic class, flow label and payload length are
+// as they were on the wire; extension headers are left out, which
+// p.Known(FieldExt) tells. Arrival times are the kernel's. Order holds within a
+// family and protocol.
+//
+// A raw socket gets a copy of a packet, as does every other one and the
+// kernel's own handler for the protocol, if it has one (ICMP, TCP, UDP, and
+// modules). Packets a full receive buffer had no room for are counted as
+// Stats.Lost and announced by an event; a datagram that did not fit its buffer,
+// if there ever is one, is dropped as malformed. While a protocol is bound, a
+// guard keeps the kernel from answering "protocol unreachable"; see package
+// protean/transport/guard.
+//
+// # Sending
+//
+// Lengths are checked before a packet is sent. Packets larger than the MTU of
+// the interface are refused with a *[transport.TooBigError]. The destination
+// in the header decides the route, and Slot.IfIndex, if set, the interface,
+// which link-local and multicast destinations need. Source addresses may be
+// anybody's.
+//
+// Of a header that is included, IPv6 goes out as it is given. In IPv4 headers
+// the kernel writes the total length, which is right already, and the
+// checksum; the identification if it is 0; and the source if it is 0.0.0.0.
+//
+// With [Kernel] headers, the kernel gets the source (which must be one of this
+// host's; it is chosen if unspecified), the destination, TTL or hop limit, TOS
+// or traffic class, flow label and IPv4 options. DF in an IPv4 header means
+// that a packet above the path's MTU is refused; without it, and with IPv6, the
+// kernel fragments. The IPv4 identification is the kernel's. Fragments and
+// IPv6 extension headers are refused with a *[transport.UnsupportedError].
+// A flow label that is leased exclusively by somebody else is refused with
+// EINVAL (IPV6_FLOWLABEL_MGR).
+//
+// When a send buffer is full, Commit returns [transport.ErrNoSlots] and Wait
+// returns when there is room. Room is made by the interface, and by neighbours
+// answering: a packet to a neighbour that is being looked for stays in the
+// buffer.
+//
+// # Memory
+//
+// Receive buffers and slots are two blocks of Batch times 64 KiB of address
+// space. Fresh from the system they take up no memory; packets of up to 1500
+// bytes touch a page of each, half a MiB in all. Neither receiving nor sending
+// allocates.
+//
+// # Limitations
+//
+// Linux 5.1 or newer. Protocol 255 cannot be received, nor can packets to
+// addresses that are not this host's. IPv6 fragments that are sent with their
+// headers are held back by connection tracking, if that is active, until their
+// datagram is complete; for IPv4 this is switched off (IP_NODEFRAG). Packets
+// that a queueing discipline drops count as sent: the kernel does not tell.
+// ICMP errors are not reported as events. The kernel learns path MTUs from ICMP
+// for IPv4, not for IPv6, where it would have to be asked for errors.
+package rawip

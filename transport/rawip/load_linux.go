@@ -1,0 +1,78 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"encoding/binary"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport"
+)
+
+// count takes note that packet i was received.
+func (r *receiver) count(i int) {
+	n := uint64(r.messages().hdr[i].Len)
+	if r.cur.v6 {
+		n += 40
+	}
+	r.received++
+	r.bytes += n
+}
+
+// load makes r.packet the packet in message i.
+func (r *receiver) load(i int) wire.Malformed {
+	m := r.messages()
+	h := &m.hdr[i]
+	c := &r.control
+	c.parse(m.control(i)[:h.Hdr.Controllen])
+	if c.drops != 0 {
+		r.cur.addDrops(c.drops)
+	}
+	if h.Hdr.Flags&unix.MSG_TRUNC != 0 {
+		return wire.Truncated
+	}
+	a := transport.Arrival{Time: c.time, IfIndex: c.ifindex, FragSize: c.fragSize}
+	if c.time != 0 {
+		a.Flags = transport.TimeKernel.Flag()
+	} else {
+		a.Time, a.Flags = time.Now().UnixNano(), transport.TimeUser.Flag()
+	}
+	n := int(h.Len)
+	b := r.mem[i*stride : (i+1)*stride]
+	if !r.cur.v6 {
+		a.Flags |= transport.FlagHeaderVerified | type4(b, c).Flag()
+		return r.packet.Load(b[:n], a)
+	}
+	rebuild(b, n, r.cur.protocol, &m.sa[i].Addr, c)
+	a.Flags |= transport.Unknown(transport.FieldExt)
+	if c.dst[0] == 0xff {
+		a.Flags |= transport.PacketMulticast.Flag()
+	}
+	return r.packet.Load(b[:40+n], a)
+}
+
+// type4 tells from the destination address to whom the packet was sent, and
+// from the own address that stands for it where the two differ: the kernel
+// takes another one only for packets that are not to a single host.
+func type4(b []byte, c *control) transport.PacketType {
+	switch dst := [4]byte(b[16:20]); {
+	case dst[0]>>4 == 14:
+		return transport.PacketMulticast
+	case dst == [4]byte{255, 255, 255, 255}, dst != c.local && c.local != [4]byte{}:
+		return transport.PacketBroadcast
+	}
+	return transport.PacketHost
+}
+
+// rebuild writes the IPv6 header that the kernel has stripped in front of n
+// bytes of payload.
+func rebuild(b []byte, n int, protocol uint8, src *[16]byte, c *control) {
+	binary.BigEndian.PutUint32(b, 6<<28|c.flow&0x0fffffff)
+	binary.BigEndian.PutUint16(b[4:], uint16(n))
+	b[6], b[7] = protocol, c.hop
+	copy(b[8:24], src[:])
+	copy(b[24:40], c.dst[:])
+}

@@ -1,0 +1,116 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A poller waits for any number of sockets without a goroutine for each: they
+// are in an epoll instance, which is itself a descriptor that the runtime's
+// poller waits for, deadlines included.
+type poller struct {
+	fd   int // of the epoll instance; its owner is file
+	file *os.File
+	raw  syscall.RawConn
+
+	woken    atomic.Bool // a Wake is due to a Wait
+	deadline atomic.Bool // file may have a read deadline
+}
+
+// Beyond the ids of receiving sockets, an epoll event may be about the link
+// monitor, or about room in a sending socket.
+const (
+	linkID   = 512
+	senderID = 1024
+)
+
+func (p *poller) open() error {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return opError("open", "epoll_create1", err)
+	}
+	// os.NewFile leaves blocking descriptors out of the runtime's poller.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return opError("open", "fcntl O_NONBLOCK", err)
+	}
+	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
+	p.raw, err = p.file.SyscallConn()
+	if err == nil {
+		err = p.file.SetReadDeadline(time.Time{}) // fails if the poller has refused it
+	}
+	if err != nil {
+		return &net.OpError{Op: "open", Net: name, Err: err}
+	}
+	return nil
+}
+
+func (p *poller) close() {
+	if p.file != nil {
+		p.file.Close()
+	}
+}
+
+// watch has poll report a socket for as long as it is readable.
+func (p *poller) watch(fd, id int) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(id)}
+	return opError("bind", "epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+}
+
+// watchRoom has poll report once that a socket is writable.
+func (p *poller) watchRoom(fd, id int) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(id)}
+	err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &ev)
+	if err == unix.ENOENT {
+		err = unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev)
+	}
+	return opError("write", "epoll_ctl", err)
+}
+
+// unwatch has to come before the socket is closed by us but is used by others
+// still: epoll would go on to report it.
+func (p *poller) unwatch(fd int) {
+	unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // ENOENT if it never was watched
+}
+
+// Wake implements [transport.Queue].
+func (p *poller) Wake() {
+	// In this order: a Wait that misses the first finds the second.
+	p.woken.Store(true)
+	p.deadline.Store(true)
+	if p.file != nil {
+		p.file.SetReadDeadline(time.Unix(1, 0)) // fails after Close, when nobody waits
+	}
+}
+
+// block calls ready until it returns true, at first at once and then whenever
+// something happens. It returns early on Wake and when until has passed.
+func (p *poller) block(until time.Time, ready func(uintptr) bool) error {
+	if !until.IsZero() && !time.Now().Before(until) {
+		return nil
+	}
+	if !until.IsZero() || p.deadline.Load() {
+		p.deadline.Store(!until.IsZero())
+		if err := p.file.SetReadDeadline(until); err != nil {
+			return err
+		}
+	}
+	// A Wake since the caller looked may have set a deadline that has just
+	// been overwritten.
+	if p.woken.Swap(false) {
+		return nil
+	}
+	err := p.raw.Read(ready)
+	if os.IsTimeout(err) {
+		p.woken.Store(false)
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,128 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport"
+)
+
+// A queue is a transport's only queue. The goroutine in Recv or Wait owns rx,
+// the one in Reserve or Commit owns tx.
+type queue struct {
+	t *Transport
+	poller
+	rx    receiver
+	tx    transmitter
+	links linkMonitor // of the receiving goroutine
+
+	lost    atomic.Uint64 // packets the kernel has dropped, as far as known
+	starved atomic.Bool   // Reserve found no slot, and nobody was told of one since
+
+	mu    sync.Mutex // guards stats
+	stats transport.Stats
+}
+
+var _ transport.Queue = (*queue)(nil)
+
+// stride is the distance of two packets in memory: room for the longest of
+// either family, touched only as far as packets reach. It is not a multiple
+// of the page size, or all packets would compete for the same cache sets.
+const stride = 65_664
+
+func (q *queue) open(t *Transport) error {
+	q.t = t
+	q.rx.init(t.cfg.Batch, !t.cfg.SendOnly)
+	q.rx.readable = func(uintptr) bool { return q.poll() }
+	q.tx.init(t.cfg.Batch)
+	if err := q.poller.open(); err != nil {
+		return err
+	}
+	return q.links.open(t)
+}
+
+func (q *queue) close() {
+	q.rx.discard()
+	q.flush()
+	q.links.close()
+	q.poller.close()
+}
+
+// poll asks the kernel what is ready, without blocking, and reports whether
+// there is anything to do for Recv or to return for from Wait.
+func (q *queue) poll() bool {
+	r := &q.rx
+	r.ready = r.ready[:0]
+	r.fresh = true
+	n, err := unix.EpollWait(q.fd, r.events[:], 0)
+	if err != nil {
+		n = 0
+	}
+	for i := range r.events[:max(n, 0)] {
+		switch id := int(r.events[i].Fd); {
+		case id >= senderID:
+			r.room = true
+		case id == linkID:
+			q.links.changed = true
+		default:
+			if s := q.t.socks[id].Load(); s != nil {
+				r.ready = append(r.ready, s)
+			}
+		}
+	}
+	return len(r.ready) > 0 || q.due() || r.room
+}
+
+// due reports whether Recv has something to say without asking the kernel.
+func (q *queue) due() bool {
+	return q.rx.next < q.rx.have || q.links.changed || q.lost.Load() != q.rx.lostTold
+}
+
+// Wait implements [transport.Queue].
+func (q *queue) Wait(until time.Time) error {
+	if !q.t.calls.enter() {
+		return net.ErrClosed
+	}
+	defer q.t.calls.leave()
+	if q.woken.Swap(false) {
+		return nil
+	}
+	err := q.links.err
+	if err == nil && !q.poll() {
+		err = q.block(until, q.rx.readable)
+	}
+	q.rx.room = false
+	if q.t.calls.closing() {
+		return net.ErrClosed
+	}
+	return err
+}
+
+// Stats implements [transport.StatsReader].
+func (t *Transport) Stats() transport.Stats {
+	if t.calls.enter() {
+		before := t.q.lost.Load()
+		t.mu.Lock()
+		for _, b := range t.bound {
+			for _, s := range b.socks {
+				s.readDrops()
+			}
+		}
+		t.mu.Unlock()
+		if t.q.lost.Load() != before {
+			t.q.Wake() // for the event
+		}
+		t.calls.leave()
+	}
+	t.q.mu.Lock()
+	defer t.q.mu.Unlock()
+	s := t.q.stats
+	s.Lost = t.q.lost.Load()
+	return s
+}

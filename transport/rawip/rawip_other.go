@@ -1,0 +1,21 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+//go:build !linux
+
+package rawip
+
+import "protean/transport"
+
+// A Transport is a set of raw IP sockets. It exists on Linux only.
+type Transport struct{ transport.Transport }
+
+// Open returns a *transport.UnsupportedError on this system.
+func Open(cfg *Config) (*Transport, error) {
+	if _, err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	return nil, unsupported("opening raw sockets on this system")
+}
+
+// BufferSize returns 0 on this system.
+func (t *Transport) BufferSize() int { return 0 }

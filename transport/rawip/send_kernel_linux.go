@@ -1,0 +1,88 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport"
+)
+
+// translatable says why the kernel cannot be told to build the header of a
+// packet that check has passed.
+func translatable(b []byte, v6 bool) error {
+	if !v6 {
+		if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
+			return unsupported("sending a fragment with a header built by the kernel")
+		}
+		return nil
+	}
+	switch b[6] {
+	case wire.ExtHopByHop, wire.ExtRouting, wire.ExtFragment, wire.ExtDestination:
+		return unsupported("sending IPv6 extension headers with a header built by the kernel")
+	}
+	return nil
+}
+
+// putKernel makes message i send the payload of a slot, and hands on what the
+// kernel can be told of its header.
+func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
+	m := &q.tx.msg
+	w := builder{b: m.control(i)}
+	h := &m.hdr[i].Hdr
+	b := s.Data
+	if v6 {
+		src := [16]byte(b[8:24])
+		if src == [16]byte{} && q.t.cfg.Local6.IsValid() {
+			src = q.t.cfg.Local6.As16()
+		}
+		w.pktinfo6(s.IfIndex, src)
+		w.addInt(unix.SOL_IPV6, unix.IPV6_HOPLIMIT, uint32(b[7]))
+		w.addInt(unix.SOL_IPV6, unix.IPV6_TCLASS, uint32(b[0]<<4|b[1]>>4))
+		label := binary.NativeEndian.Uint32([]byte{0, b[1] & 0x0f, b[2], b[3]}) // in network byte order
+		h.Namelen = m.sa[i].set6(b[24:40], label, scope(s))
+		m.data(i, b[40:])
+	} else {
+		src := [4]byte(b[12:16])
+		if src == [4]byte{} && q.t.cfg.Local4.IsValid() {
+			src = q.t.cfg.Local4.As4()
+		}
+		ihl := int(b[0]&15) * 4
+		w.pktinfo4(s.IfIndex, src)
+		w.addInt(unix.SOL_IP, unix.IP_TTL, uint32(b[8]))
+		w.addInt(unix.SOL_IP, unix.IP_TOS, uint32(b[1]))
+		if ihl > 20 {
+			copy(w.add(unix.SOL_IP, unix.IP_RETOPTS, ihl-20), b[20:ihl])
+		}
+		h.Namelen = m.sa[i].set4(b[16:20])
+		m.data(i, b[ihl:])
+	}
+	h.SetControllen(w.n)
+}
+
+// setFragmenting makes the kernel fragment, or not, as the header's DF flag
+// says, which no control message can. It returns false if the setting would
+// have to change and that is not allowed.
+func (s *sender) setFragmenting(b []byte, change bool) (set bool, err error) {
+	if b[0]>>4 == 6 {
+		return true, nil // routers never fragment; the kernel does as far as it knows the path
+	}
+	want := unix.IP_PMTUDISC_DONT
+	if b[6]&0x40 != 0 {
+		want = unix.IP_PMTUDISC_DO
+	}
+	if s.discover == want {
+		return true, nil
+	}
+	if !change {
+		return false, nil
+	}
+	if err := unix.SetsockoptInt(s.fd, unix.SOL_IP, unix.IP_MTU_DISCOVER, want); err != nil {
+		return false, opError("write", "setsockopt IP_MTU_DISCOVER", err)
+	}
+	s.discover = want
+	return true, nil
+}

@@ -1,0 +1,211 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport"
+)
+
+// A transmitter sends packets in batches. It is owned by the goroutine in
+// Reserve or Commit.
+type transmitter struct {
+	mem  []byte
+	free []uint64 // numbers of the slots not lent, from 1; the last is lent next
+	msg  messages
+}
+
+func (x *transmitter) init(batch int) {
+	x.mem = make([]byte, batch*stride)
+	x.msg = newMessages(batch, sendControl)
+	x.free = make([]uint64, batch)
+	for i := range x.free {
+		x.free[i] = uint64(batch - i)
+	}
+}
+
+// give takes slots back.
+func (x *transmitter) give(slots []transport.Slot) {
+	for i := range slots {
+		x.free = append(x.free, slots[i].Ref)
+	}
+}
+
+// Reserve implements [transport.Queue].
+func (q *queue) Reserve(b *transport.Batch, n int) error {
+	if !q.t.calls.enter() {
+		return net.ErrClosed
+	}
+	defer q.t.calls.leave()
+	x := &q.tx
+	if n < 1 {
+		return nil
+	}
+	if len(x.free) == 0 {
+		q.starved.Store(true)
+		return transport.ErrNoSlots
+	}
+	for range min(n, len(x.free)) {
+		ref := x.free[len(x.free)-1]
+		x.free = x.free[:len(x.free)-1]
+		at := int(ref-1) * stride
+		b.Slots = append(b.Slots, transport.Slot{Data: x.mem[at : at : at+stride], Ref: ref})
+	}
+	return nil
+}
+
+// Commit implements [transport.Queue]. Packets are with the kernel when it
+// returns.
+func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
+	if !q.t.calls.enter() {
+		return 0, net.ErrClosed
+	}
+	defer q.t.calls.leave()
+	x := &q.tx
+	n = max(n, 0)
+	x.give(b.Slots[n:])
+	b.Truncate(n)
+	var bytes uint64
+	for sent < n && err == nil {
+		var k int
+		k, err = q.send(b.Slots[sent:])
+		for i := range b.Slots[sent : sent+k] {
+			bytes += uint64(len(b.Slots[sent+i].Data))
+		}
+		sent += k
+	}
+	x.give(b.Slots[:sent])
+	b.Shift(sent)
+	if len(x.free) > 0 && q.starved.Swap(false) {
+		q.Wake()
+	}
+	q.mu.Lock()
+	q.stats.Committed += uint64(sent)
+	q.stats.Sent += uint64(sent)
+	q.stats.SentBytes += bytes
+	if err != nil && err != transport.ErrNoSlots {
+		q.stats.Refused++
+	}
+	q.mu.Unlock()
+	return sent, err
+}
+
+// send gives the kernel the packets at the start of slots that go through one
+// socket, and returns how many it took.
+func (q *queue) send(slots []transport.Slot) (sent int, err error) {
+	x := &q.tx
+	var via *sender
+	n := 0
+	for n < len(slots) && n < len(x.msg.hdr) {
+		s, err := q.put(n, &slots[n], via)
+		if err != nil {
+			if n > 0 {
+				break // it will be the first next time
+			}
+			return 0, err
+		}
+		if s == nil { // it needs another socket than via
+			break
+		}
+		via = s
+		n++
+	}
+	k, errno := sendmmsg(via.fd, x.msg.hdr[:n])
+	if errno != 0 {
+		return 0, q.sendError(via, &slots[0], errno)
+	}
+	return k, nil
+}
+
+// put makes message i send a slot. It returns the socket to send it through,
+// or nil if that is not via, or must be set otherwise, and via is not nil.
+func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
+	if bad := check(s.Data); bad != wire.NotMalformed {
+		return nil, &net.OpError{Op: "write", Net: name, Err: bad}
+	}
+	v6 := s.Data[0]>>4 == 6
+	protocol := s.Data[9]
+	if v6 {
+		protocol = s.Data[6]
+	}
+	if q.t.cfg.Header == Kernel {
+		if err := translatable(s.Data, v6); err != nil {
+			return nil, err
+		}
+	}
+	to, err := q.t.sender(v6, protocol)
+	switch {
+	case err != nil:
+		return nil, err
+	case to == nil:
+		return nil, opError("write", "socket", unix.EAFNOSUPPORT)
+	case via != nil && to != via:
+		return nil, nil
+	}
+	if q.t.cfg.Header == Kernel {
+		if set, err := to.setFragmenting(s.Data, via == nil); !set || err != nil {
+			return nil, err
+		}
+		q.putKernel(i, s, v6)
+		return to, nil
+	}
+	m := &q.tx.msg
+	w := builder{b: m.control(i)}
+	h := &m.hdr[i].Hdr
+	switch {
+	case v6:
+		h.Namelen = m.sa[i].set6(s.Data[24:40], 0, scope(s))
+		w.pktinfo6(s.IfIndex, [16]byte{})
+	default:
+		h.Namelen = m.sa[i].set4(s.Data[16:20])
+		w.pktinfo4(s.IfIndex, [4]byte{})
+	}
+	h.SetControllen(w.n)
+	m.data(i, s.Data)
+	return to, nil
+}
+
+// scope returns the sin6_scope_id for an IPv6 packet: the interface, if its
+// destination means something on one link only.
+func scope(s *transport.Slot) uint32 {
+	if d := s.Data[24:40]; d[0] == 0xff || d[0] == 0xfe && d[1]&0xc0 == 0x80 {
+		return uint32(s.IfIndex)
+	}
+	return 0
+}
+
+// destination returns the destination address of a packet check has passed.
+func destination(b []byte) netip.Addr {
+	if b[0]>>4 == 6 {
+		return netip.AddrFrom16([16]byte(b[24:40]))
+	}
+	return netip.AddrFrom4([4]byte(b[16:20]))
+}
+
+// sendError says why the kernel did not take a packet.
+func (q *queue) sendError(via *sender, s *transport.Slot, errno unix.Errno) error {
+	switch errno {
+	case unix.EAGAIN, unix.ENOBUFS:
+		if err := q.watchRoom(via.fd, via.id); err != nil {
+			return err
+		}
+		return transport.ErrNoSlots
+	case unix.EMSGSIZE:
+		e := &transport.TooBigError{Size: len(s.Data)}
+		if r, err := q.t.route(destination(s.Data), int(s.IfIndex)); err == nil {
+			e.MTU = r.MTU
+		}
+		return e
+	}
+	return &net.OpError{
+		Op: "write", Net: name,
+		Addr: &net.IPAddr{IP: destination(s.Data).AsSlice()},
+		Err:  os.NewSyscallError("sendmmsg", errno),
+	}
+}

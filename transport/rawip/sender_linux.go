@@ -1,0 +1,115 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// A sender is a socket that only sends. With headers included there is one per
+// family, of protocol IPPROTO_RAW. With headers built by the kernel there is
+// one per family and protocol, opened when the first packet of a protocol is
+// sent.
+type sender struct {
+	fd int
+	id int // for the poller
+
+	discover int // Kernel, IPv4: IP_MTU_DISCOVER as it is set; of the goroutine in Commit
+}
+
+// openIncluded opens the socket of a family that sends headers as they are,
+// or tries it out if they are to be built by the kernel.
+func (t *Transport) openIncluded(v6 bool) error {
+	fd, err := t.socket(v6, unix.IPPROTO_RAW)
+	if err != nil {
+		return err
+	}
+	// IPPROTO_RAW implies the first option of each; said for the reader.
+	options := []option{
+		{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL, 1},
+		// Connection tracking would hold fragments back until their datagram
+		// is complete. There is no such option for IPv6.
+		{"IP_NODEFRAG", unix.SOL_IP, unix.IP_NODEFRAG, 1},
+		{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, 1},
+	}
+	if v6 {
+		options = []option{{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, 1}}
+	}
+	err = setOptions(fd, options)
+	if err == nil {
+		err = t.confine(fd, v6, true)
+	}
+	return t.addSender(fd, v6, 255, err, t.cfg.Header == Included)
+}
+
+// openKernel opens the socket that sends a protocol with headers built by the
+// kernel. Such a socket receives too, and so keeps the kernel from answering
+// "protocol unreachable"; that is up to Bind alone. So it is bound to a
+// multicast address: the kernel matches packets against it, but does not use
+// it as a source (raw_bind in net/ipv4/raw.c, rawv6_bind in net/ipv6/raw.c).
+func (t *Transport) openKernel(v6 bool, protocol uint8) error {
+	fd, err := t.socket(v6, int(protocol))
+	if err != nil {
+		return err
+	}
+	options := []option{
+		{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL, 0}, // implied by protocol 255
+		{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, 1},
+		{"IP_MTU_DISCOVER", unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT},
+	}
+	var sa unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{224, 0, 0, 0}} // never assigned
+	if v6 {
+		options = []option{
+			{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, 0},
+			{"IPV6_FLOWINFO_SEND", unix.SOL_IPV6, ipv6FlowInfoSend, 1},
+			{"IPV6_AUTOFLOWLABEL", unix.SOL_IPV6, unix.IPV6_AUTOFLOWLABEL, 0},
+		}
+		sa = &unix.SockaddrInet6{Addr: [16]byte{0xff, 0x0e}} // reserved, RFC 4291 section 2.7.1
+	}
+	err = dropAll(fd)
+	if err == nil {
+		err = setOptions(fd, options)
+	}
+	if err == nil {
+		err = t.confine(fd, v6, false)
+	}
+	if err == nil {
+		err = opError("bind", "bind", unix.Bind(fd, sa))
+	}
+	return t.addSender(fd, v6, protocol, err, true)
+}
+
+// addSender makes fd the sender of a family and protocol, or closes it if err
+// is not nil or it is not to be kept.
+func (t *Transport) addSender(fd int, v6 bool, protocol uint8, err error, keep bool) error {
+	if err == nil {
+		err = setBuffer(fd, t.cfg.SndBuf, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, "SO_SNDBUF")
+	}
+	if err != nil || !keep {
+		unix.Close(fd)
+		return err
+	}
+	id := sockID(v6, protocol)
+	t.senders[id].Store(&sender{fd: fd, id: senderID + id, discover: unix.IP_PMTUDISC_DONT})
+	return nil
+}
+
+// sender returns the socket that sends packets of a family and protocol, nil
+// without an error if the family is not there.
+func (t *Transport) sender(v6 bool, protocol uint8) (*sender, error) {
+	if t.cfg.Header == Included {
+		return t.senders[sockID(v6, 255)].Load(), nil
+	}
+	p := &t.senders[sockID(v6, protocol)]
+	if s := p.Load(); s != nil {
+		return s, nil
+	}
+	if v6 && !t.caps.V6 || !v6 && !t.caps.V4 {
+		return nil, nil
+	}
+	// Only the goroutine in Commit comes here.
+	if err := t.openKernel(v6, protocol); err != nil {
+		return nil, err
+	}
+	return p.Load(), nil
+}

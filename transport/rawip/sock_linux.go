@@ -1,0 +1,125 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// A sock is a receiving socket: one per family and bound protocol.
+type sock struct {
+	fd       int
+	v6       bool
+	protocol uint8
+
+	// refs is 1 for being bound and 1 for each Recv that uses the socket. Who
+	// brings it to 0 closes the socket.
+	refs atomic.Int32
+	dead atomic.Bool // no longer bound: deliver no more
+
+	drops atomic.Uint32 // the kernel's count of drops that was seen last
+	lost  *atomic.Uint64
+}
+
+// acquire reports whether the socket could be kept open; if so, release must
+// follow.
+func (s *sock) acquire() bool {
+	for {
+		n := s.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (s *sock) release() {
+	if s.refs.Add(-1) == 0 {
+		s.readDrops()
+		unix.Close(s.fd)
+	}
+}
+
+// addDrops takes note of the kernel's 32-bit count of drops. Counts read from
+// the socket may come in before older ones that travel with packets.
+func (s *sock) addDrops(count uint32) {
+	for {
+		seen := s.drops.Load()
+		d := int32(count - seen)
+		if d <= 0 {
+			return
+		}
+		if s.drops.CompareAndSwap(seen, count) {
+			s.lost.Add(uint64(d))
+			return
+		}
+	}
+}
+
+// readDrops asks the kernel for the count: with packets it comes only when
+// one is queued after a drop.
+func (s *sock) readDrops() {
+	var info [unix.SK_MEMINFO_VARS * 4]byte
+	n, err := getsockopt(s.fd, unix.SOL_SOCKET, unix.SO_MEMINFO, info[:])
+	if err == 0 && n > unix.SK_MEMINFO_DROPS*4 {
+		s.addDrops(binary.NativeEndian.Uint32(info[unix.SK_MEMINFO_DROPS*4:]))
+	}
+}
+
+// openSock opens a receiving socket, ready but not yet polled.
+func (t *Transport) openSock(v6 bool, protocol uint8) (*sock, error) {
+	fd, err := t.socket(v6, int(protocol))
+	if err != nil {
+		return nil, err
+	}
+	if err := t.prepare(fd, v6); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	s := &sock{fd: fd, v6: v6, protocol: protocol, lost: &t.q.lost}
+	s.refs.Store(1)
+	return s, nil
+}
+
+// prepare sets a receiving socket up. It receives from its creation on, so it
+// is shut first, and what slipped in before its options were set is removed.
+func (t *Transport) prepare(fd int, v6 bool) error {
+	if err := dropAll(fd); err != nil {
+		return err
+	}
+	if err := setOptions(fd, arrivalOptions(v6)); err != nil {
+		return err
+	}
+	if err := setBuffer(fd, t.rcvBuf, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF"); err != nil {
+		return err
+	}
+	if err := t.confine(fd, v6, true); err != nil {
+		return err
+	}
+	return undrop(fd)
+}
+
+// arrivalOptions have the kernel tell what the packet itself does not.
+func arrivalOptions(v6 bool) []option {
+	options := []option{
+		{"IP_PKTINFO", unix.SOL_IP, unix.IP_PKTINFO, 1},
+		{"IP_RECVFRAGSIZE", unix.SOL_IP, unix.IP_RECVFRAGSIZE, 1},
+	}
+	if v6 {
+		options = []option{
+			{"IPV6_RECVPKTINFO", unix.SOL_IPV6, unix.IPV6_RECVPKTINFO, 1},
+			{"IPV6_RECVHOPLIMIT", unix.SOL_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
+			{"IPV6_FLOWINFO", unix.SOL_IPV6, ipv6FlowInfo, 1},
+			{"IPV6_RECVFRAGSIZE", unix.SOL_IPV6, unix.IPV6_RECVFRAGSIZE, 1},
+		}
+	}
+	return append(options,
+		option{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1},
+		option{"SO_RXQ_OVFL", unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1},
+	)
+}

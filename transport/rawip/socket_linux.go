@@ -1,0 +1,150 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport"
+)
+
+// socket opens a non-blocking raw socket in the transport's namespace.
+func (t *Transport) socket(v6 bool, protocol int) (fd int, err error) {
+	family := unix.AF_INET
+	if v6 {
+		family = unix.AF_INET6
+	}
+	nsErr := t.ns.Do(func() error {
+		fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+		return nil
+	})
+	switch {
+	case nsErr != nil:
+		return -1, &net.OpError{Op: "open", Net: name, Err: nsErr}
+	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES):
+		return -1, &transport.PermissionError{
+			Op:         "socket",
+			Capability: "CAP_NET_RAW",
+			Hint:       "run as root, grant it with setcap cap_net_raw+ep PROGRAM, or run in a user namespace of its own (unshare -Urn)",
+			Err:        os.NewSyscallError("socket", err),
+		}
+	case err != nil:
+		return -1, opError("open", "socket", err)
+	}
+	return fd, nil
+}
+
+// An option is one call of setsockopt(2).
+type option struct {
+	call        string // for errors
+	level, name int
+	value       int
+}
+
+func setOptions(fd int, options []option) error {
+	for _, o := range options {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
+			return opError("open", "setsockopt "+o.call, err)
+		}
+	}
+	return nil
+}
+
+// confine binds a socket to the configured interface and, if local is set, to
+// the configured address.
+func (t *Transport) confine(fd int, v6, local bool) error {
+	if t.cfg.Interface != "" {
+		err := error(unix.ENODEV)
+		if len(t.cfg.Interface) < unix.IFNAMSIZ { // the kernel would look for a shorter name
+			err = unix.BindToDevice(fd, t.cfg.Interface)
+		}
+		if err != nil {
+			return opError("bind", "setsockopt SO_BINDTODEVICE "+strconv.Quote(t.cfg.Interface), err)
+		}
+	}
+	var sa unix.Sockaddr
+	switch {
+	case !local:
+		return nil
+	case !v6 && t.cfg.Local4.IsValid():
+		sa = &unix.SockaddrInet4{Addr: t.cfg.Local4.As4()}
+	case v6 && t.cfg.Local6.IsValid():
+		scope, err := t.zone(t.cfg.Local6)
+		if err != nil {
+			return err
+		}
+		sa = &unix.SockaddrInet6{Addr: t.cfg.Local6.As16(), ZoneId: scope}
+	default:
+		return nil
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return opError("bind", "bind", err)
+	}
+	return nil
+}
+
+// zone returns the index of the interface that an address's zone names, as a
+// name or a number; 0 if there is no zone.
+func (t *Transport) zone(a netip.Addr) (uint32, error) {
+	if a.Zone() == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseUint(a.Zone(), 10, 31); err == nil {
+		return uint32(n), nil
+	}
+	var ifi *net.Interface
+	err := t.ns.Do(func() (err error) {
+		ifi, err = net.InterfaceByName(a.Zone())
+		return err
+	})
+	if err != nil {
+		return 0, addrError("its zone is not an interface", a)
+	}
+	return uint32(ifi.Index), nil
+}
+
+// dropAll makes a socket receive nothing that is not queued already.
+func dropAll(fd int) error {
+	ret := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &ret})
+	return opError("open", "setsockopt SO_ATTACH_FILTER", err)
+}
+
+// undrop takes back dropAll after removing what was received before it.
+func undrop(fd int) error {
+	var b [1]byte
+	for {
+		if _, _, err := unix.Recvfrom(fd, b[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC); err != nil && err != unix.EINTR {
+			break
+		}
+	}
+	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
+	return opError("open", "setsockopt SO_DETACH_FILTER", err)
+}
+
+// setBuffer sets a buffer to size bytes as getsockopt counts them, beyond the
+// system's limit if that is permitted.
+func setBuffer(fd, size, force, plain int, call string) error {
+	if size <= 0 {
+		return nil
+	}
+	half := max(size/2, 1) // the kernel doubles what it is given (socket(7))
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, half) == nil {
+		return nil
+	}
+	return opError("open", "setsockopt "+call, unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, half))
+}
+
+// opError wraps what a system call returned; nil stays nil.
+func opError(op, call string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: name, Err: os.NewSyscallError(call, err)}
+}

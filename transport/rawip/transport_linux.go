@@ -1,0 +1,110 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rawip
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport"
+	"protean/transport/internal/netns"
+)
+
+// A Transport is a set of raw IP sockets. It implements [transport.Transport],
+// [transport.Router], [transport.Multicaster] and [transport.StatsReader].
+type Transport struct {
+	cfg     Config
+	caps    transport.Caps
+	ns      *netns.Handle
+	ifindex int // of cfg.Interface, or 0
+	rcvBuf  int // bytes, 0 for the system's default
+
+	calls gate
+	q     queue
+
+	// By sockID, the receiving sockets, written under mu, and the sending ones,
+	// written by Open and the goroutine in Commit.
+	socks   [512]atomic.Pointer[sock]
+	senders [512]atomic.Pointer[sender]
+
+	sources6 atomic.Pointer[map[membership]bool] // see excluded; nil for none
+
+	// mu guards what follows. It is never held during a callback or while
+	// waiting for another call.
+	mu     sync.Mutex
+	bound  map[uint8]*binding
+	groups map[membership]bool
+
+	router router
+
+	closeOnce sync.Once
+}
+
+var (
+	_ transport.Transport   = (*Transport)(nil)
+	_ transport.Router      = (*Transport)(nil)
+	_ transport.Multicaster = (*Transport)(nil)
+	_ transport.StatsReader = (*Transport)(nil)
+)
+
+// sockID is the index of a socket for a family and a protocol.
+func sockID(v6 bool, protocol uint8) int {
+	if v6 {
+		return 256 + int(protocol)
+	}
+	return int(protocol)
+}
+
+// Queues returns the transport's only queue.
+func (t *Transport) Queues() []transport.Queue { return []transport.Queue{&t.q} }
+
+// Caps says what this transport does and does not do.
+func (t *Transport) Caps() transport.Caps { return t.caps }
+
+// BufferSize returns the size in bytes of the smallest receive buffer among
+// the bound protocols, as the kernel granted it, which without CAP_NET_ADMIN
+// is at most twice the sysctl net.core.rmem_max. It returns 0 if no protocol is
+// bound.
+func (t *Transport) BufferSize() int {
+	if !t.calls.enter() {
+		return 0
+	}
+	defer t.calls.leave()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	size := 0
+	for _, b := range t.bound {
+		for _, s := range b.socks {
+			if n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil && (size == 0 || n < size) {
+				size = n
+			}
+		}
+	}
+	return size
+}
+
+// Close implements [transport.Transport]. Packets are with the kernel when
+// Commit returns, so there is nothing to wait for but calls in flight. The
+// error is always nil.
+func (t *Transport) Close() error {
+	t.closeOnce.Do(func() {
+		t.calls.close()
+		t.q.Wake()
+		<-t.calls.done
+		for p, b := range t.bound {
+			t.unbind(p, b)
+			b.guard.Close()
+		}
+		for i := range t.senders {
+			if s := t.senders[i].Load(); s != nil {
+				unix.Close(s.fd)
+			}
+		}
+		t.router.close()
+		t.q.close()
+		t.ns.Close()
+	})
+	return nil
+}
