@@ -217,7 +217,7 @@ func (b *Binding) numbers() (n []int) {
 }
 
 func (h *Host) bind(p int) error {
-	if h.bound[p] == 0 {
+	if h.bound[p] == 0 && !h.caps.SendOnly {
 		if err := h.t.Bind(p); err != nil {
 			return err
 		}
@@ -227,7 +227,7 @@ func (h *Host) bind(p int) error {
 }
 
 func (h *Host) unbind(p int) {
-	if h.bound[p]--; h.bound[p] == 0 {
+	if h.bound[p]--; h.bound[p] == 0 && !h.caps.SendOnly {
 		delete(h.bound, p)
 		if err := h.t.Unbind(p); err != nil && !isClosed(err) {
 			h.cfg.Log.Warn("proto: unbind", "protocol", p, "error", err)

@@ -14,7 +14,7 @@ import (
 
 type concurrent struct {
 	script
-	inside, packets, ends atomic.Int32
+	packets, ends atomic.Int32
 }
 
 func (c *concurrent) HandlesConcurrently() {}

@@ -5,6 +5,7 @@ package proto_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,9 +15,19 @@ import (
 	"protean/proto"
 	"protean/proto/prototest"
 	"protean/transport"
+	"protean/transport/netlab"
 )
 
-func TestMain(m *testing.M) { prototest.Main(m) }
+// TestMain gives the tests network namespaces, where the host allows it, and
+// fails them if they leave goroutines or file descriptors behind.
+func TestMain(m *testing.M) { os.Exit(netlab.Main(leakChecked{m})) }
+
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	prototest.Main(l.m)
+	return 0
+}
 
 // script is a handler made of functions, for what a test needs.
 type script struct {
@@ -260,8 +271,7 @@ func TestAPanicIsContainedCountedAndReported(t *testing.T) {
 				if _, err := env.Reserve(proto.Header{Dst: p.Src()}, 10); err != nil { // left open
 					t.Error(err)
 				}
-				var m map[string]int
-				m["x"] = 1
+				panic("boom")
 			}
 			return echo(env, p)
 		}))
