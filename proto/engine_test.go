@@ -16,18 +16,12 @@ import (
 	"protean/proto/prototest"
 	"protean/transport"
 	"protean/transport/netlab"
+	"protean/transport/transporttest"
 )
 
 // TestMain gives the tests network namespaces, where the host allows it, and
-// fails them if they leave goroutines or file descriptors behind.
-func TestMain(m *testing.M) { os.Exit(netlab.Main(leakChecked{m})) }
-
-type leakChecked struct{ m *testing.M }
-
-func (l leakChecked) Run() int {
-	prototest.Main(l.m)
-	return 0
-}
+// fails them if they leave anything behind.
+func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
 
 // script is a handler made of functions, for what a test needs.
 type script struct {

@@ -4,15 +4,14 @@ package netlab_test
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"protean/transport/netlab"
+	"protean/transport/transporttest"
 )
 
 // roleEnv makes the test binary act as one of the programs in roles instead of
@@ -23,52 +22,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" {
 		os.Exit(playRole(role))
 	}
-	os.Exit(netlab.Main(leakChecked{m}))
-}
-
-// leakChecked fails a run that ends with more goroutines or descriptors than
-// it began with.
-type leakChecked struct{ m netlab.M }
-
-func (l leakChecked) Run() int {
-	// The runtime opens its poller once and keeps it.
-	if r, w, err := os.Pipe(); err == nil {
-		r.Close()
-		w.Close()
-	}
-	goroutines, files := runtime.NumGoroutine(), openFiles()
-	code := l.m.Run()
-	// Goroutines that are about to end are given time to.
-	deadline := time.Now().Add(10 * time.Second)
-	for runtime.NumGoroutine() > goroutines && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
-	if runtime.NumGoroutine() > goroutines {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", stacks)
-		return 1
-	}
-	if left := openFiles(); len(left) > len(files) {
-		fmt.Fprintf(os.Stderr, "descriptors left behind: %d before, now\n%s\n", len(files), strings.Join(left, "\n"))
-		return 1
-	}
-	return code
-}
-
-func openFiles() []string {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		panic(err)
-	}
-	var files []string
-	for _, e := range entries {
-		// The descriptor that read the directory is gone by now.
-		if target, err := os.Readlink(filepath.Join("/proc/self/fd", e.Name())); err == nil {
-			files = append(files, e.Name()+" "+target)
-		}
-	}
-	return files
+	os.Exit(netlab.Main(transporttest.Checked(m)))
 }
 
 // holders returns the namespaces, of those in ids ("net:[4026532000]"), that

@@ -22,15 +22,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" {
 		os.Exit(playRole(role))
 	}
-	os.Exit(netlab.Main(leakChecked{m}))
-}
-
-// leakChecked runs the tests inside the lab's process under the leak checks.
-type leakChecked struct{ m *testing.M }
-
-func (l leakChecked) Run() int {
-	transporttest.Main(l.m)
-	return 0
+	os.Exit(netlab.Main(transporttest.Checked(m)))
 }
 
 // open opens a transport in a node of a lab; it is closed with the test.

@@ -16,17 +16,28 @@ import (
 const leakPatience = 3 * time.Second
 
 // Main runs the tests of a package and exits with their status, or with 1 if
-// they passed and left goroutines or file descriptors over, which it prints.
-// File descriptors are looked for where /proc/self/fd tells them. A run that
-// fuzzes is not checked.
+// they passed and left something over, as [Checked] finds out.
 //
 //	func TestMain(m *testing.M) { transporttest.Main(m) }
-func Main(m interface{ Run() int }) {
-	code, report := check(m.Run, leakPatience)
+func Main(m interface{ Run() int }) { os.Exit(Checked(m).Run()) }
+
+// Checked returns a runner of m's tests that fails if they passed and left
+// goroutines, file descriptors or child processes over, which it prints. Of a
+// network namespace, what can be left over is a descriptor or a process. The
+// last two are looked for where /proc tells them. A run that fuzzes is not
+// checked.
+//
+//	func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
+func Checked(m interface{ Run() int }) interface{ Run() int } { return checked{m} }
+
+type checked struct{ m interface{ Run() int } }
+
+func (c checked) Run() int {
+	code, report := check(c.m.Run, leakPatience)
 	if report != "" {
 		fmt.Fprintln(os.Stderr, report)
 	}
-	os.Exit(code)
+	return code
 }
 
 // check is Main without the exit.
@@ -50,8 +61,8 @@ func fuzzing() bool {
 	return false
 }
 
-// CheckLeaks has tb fail if goroutines or file descriptors are left over when
-// it ends, and all cleanups registered after this call have run, that were not
+// CheckLeaks has tb fail if goroutines, file descriptors or child processes are
+// left over when it ends, and all cleanups registered after this call have run, that were not
 // there when CheckLeaks was called. It is of no use in tests that run in
 // parallel with others.
 func CheckLeaks(tb testing.TB) { checkLeaks(tb, leakPatience) }
@@ -72,11 +83,12 @@ func checkLeaks(tb testing.TB, patience time.Duration) {
 type stock struct {
 	goroutines map[string]string // header line without state to stack
 	files      map[string]bool
+	children   map[string]bool
 }
 
 func takeStock() stock {
 	openPoller()
-	return stock{goroutines(), files()}
+	return stock{goroutines(), files(), children()}
 }
 
 // leaked returns a report of what is there now and was not before, after
@@ -93,6 +105,11 @@ func (before stock) leaked(patience time.Duration) string {
 		for f := range files() {
 			if !before.files[f] {
 				report = append(report, "leaked file descriptor "+f)
+			}
+		}
+		for c := range children() {
+			if !before.children[c] {
+				report = append(report, "leaked child process "+c)
 			}
 		}
 		if len(report) == 0 || time.Now().After(deadline) {

@@ -4,6 +4,7 @@ package transporttest
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ func TestMainReportsWhatATestRunLeaves(t *testing.T) {
 	stop := make(chan struct{})
 	ended := make(chan struct{})
 	var file *os.File
+	var child *exec.Cmd
 	for _, c := range []struct {
 		name string
 		run  func() int
@@ -37,10 +39,17 @@ func TestMainReportsWhatATestRunLeaves(t *testing.T) {
 			}
 			return 0
 		}, 1, os.DevNull},
+		{"a child process is left running", func() int {
+			child = exec.Command("sleep", "60")
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			return 0
+		}, 1, "child process"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.says == os.DevNull && runtime.GOOS != "linux" {
-				t.Skip("open files are listed on Linux only")
+			if (c.says == os.DevNull || c.says == "child process") && runtime.GOOS != "linux" {
+				t.Skip("open files and child processes are listed on Linux only")
 			}
 			code, report := check(c.run, 100*time.Millisecond)
 			if code != c.code || (report == "") != (c.says == "") || !strings.Contains(report, c.says) {
@@ -50,7 +59,11 @@ func TestMainReportsWhatATestRunLeaves(t *testing.T) {
 	}
 	close(stop)
 	<-ended
-	file.Close()
+	if runtime.GOOS == "linux" {
+		file.Close()
+		child.Process.Kill()
+		child.Wait()
+	}
 }
 
 func lingers(stop, ended chan struct{}) {

@@ -4,6 +4,7 @@ package transporttest
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 )
@@ -71,6 +72,28 @@ func files() map[string]bool {
 		// The descriptor of the listing itself is gone by now.
 		if target, err := os.Readlink(dir + "/" + e.Name()); err == nil {
 			all[e.Name()+" -> "+target] = true
+		}
+	}
+	return all
+}
+
+// children returns the child processes as "number (name)", where the system
+// lists them.
+func children() map[string]bool {
+	all := map[string]bool{}
+	lists, _ := filepath.Glob("/proc/self/task/*/children") // the pattern is right
+	for _, list := range lists {
+		// The thread may have ended meanwhile; its children are another's then.
+		pids, err := os.ReadFile(list)
+		if err != nil {
+			continue
+		}
+		for _, pid := range strings.Fields(string(pids)) {
+			name, err := os.ReadFile("/proc/" + pid + "/comm")
+			if err != nil {
+				continue // gone
+			}
+			all[pid+" ("+strings.TrimSpace(string(name))+")"] = true
 		}
 	}
 	return all
