@@ -31,8 +31,7 @@ type Options struct {
 	Observe bool
 
 	// Foreign has packets delivered that are not to an address of this host.
-	// The transport must have Caps.Foreign. It takes effect for all bindings of
-	// the host.
+	// The transport must have Caps.Foreign.
 	Foreign bool
 
 	// Fragments delivers fragments as they come, beside whole packets.

@@ -2,7 +2,11 @@
 
 package proto
 
-import "slices"
+import (
+	"slices"
+
+	"protean/transport"
+)
 
 // A chain is what happens to the packets of one protocol. It is immutable, so
 // that receive loops read it without a lock.
@@ -33,7 +37,8 @@ func buildChain(protocol int, all []*Binding) *chain {
 		return nil
 	}
 	slices.SortStableFunc(c.takers, func(a, b *Binding) int { return a.rank() - b.rank() })
-	if len(c.takers) == 1 && len(c.observers) == 0 && c.takers[0].plain() {
+	foreign := slices.ContainsFunc(all, func(b *Binding) bool { return b.opts.Foreign })
+	if len(c.takers) == 1 && len(c.observers) == 0 && c.takers[0].plain(foreign) {
 		c.only = c.takers[0]
 	}
 	return c
@@ -53,23 +58,24 @@ func (b *Binding) rank() int {
 }
 
 // plain reports whether every packet of the protocol goes to HandlePacket
-// under the lock, whatever its header says.
-func (b *Binding) plain() bool {
-	return !b.concurrent && b.opts.MinTTL == 0 && len(b.opts.Interfaces) == 0
+// under the lock, whatever its header says. foreign: packets to foreign
+// addresses may be among them.
+func (b *Binding) plain(foreign bool) bool {
+	return !b.concurrent && b.opts.MinTTL == 0 && len(b.opts.Interfaces) == 0 && (b.opts.Foreign || !foreign)
 }
 
-// accepts applies the binding's filters.
-func (b *Binding) accepts(p *Packet) bool {
-	if p.TTL() < b.opts.MinTTL {
-		return false
+// accepts applies the binding's filters. It returns the reason why the packet
+// is not for b, or transport.DropNone.
+func (b *Binding) accepts(p *Packet) DropReason {
+	switch {
+	case p.Fragment() && !b.opts.Fragments:
+		return transport.FragmentUnexpected
+	case p.TTL() < b.opts.MinTTL:
+		return transport.Filtered
+	case len(b.opts.Interfaces) != 0 && !slices.Contains(b.opts.Interfaces, int(p.IfIndex)):
+		return transport.Filtered
+	case !b.opts.Foreign && b.host.foreign.Load() && !b.host.isLocal(p):
+		return transport.NotLocal
 	}
-	if len(b.opts.Interfaces) == 0 {
-		return true
-	}
-	for _, i := range b.opts.Interfaces {
-		if int32(i) == p.IfIndex {
-			return true
-		}
-	}
-	return false
+	return transport.DropNone
 }

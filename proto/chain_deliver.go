@@ -10,10 +10,9 @@ import (
 
 // deliverChain offers p to all who may want it.
 func (q *queue) deliverChain(c *chain, p *Packet) {
-	frag := p.Fragment()
 	observed := false
 	for _, b := range c.observers {
-		if (!frag || b.opts.Fragments) && b.accepts(p) {
+		if b.accepts(p) == transport.DropNone {
 			observed = q.observe(b, p) || observed
 		}
 	}
@@ -23,12 +22,8 @@ func (q *queue) deliverChain(c *chain, p *Packet) {
 	}
 	reason := transport.NoHandler
 	for _, b := range c.takers {
-		if frag && !b.opts.Fragments {
-			reason = transport.FragmentUnexpected
-			continue
-		}
-		if !b.accepts(p) {
-			reason = transport.Filtered
+		if r := b.accepts(p); r != transport.DropNone {
+			reason = r
 			continue
 		}
 		err, ok := q.handle(b, p)

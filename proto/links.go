@@ -84,9 +84,26 @@ func (h *Host) isOwn(dst netip.Addr, t transport.PacketType) bool {
 	if !h.foreign.Load() {
 		return true
 	}
+	return l.has(dst)
+}
+
+// isLocal reports whether a packet is to this host. Multicast counts: the
+// groups joined are known to the transport alone.
+func (h *Host) isLocal(p *Packet) bool {
+	dst := p.Dst()
+	if p.Type() == transport.PacketOtherHost {
+		return false
+	}
+	l := h.links.Load()
+	_, broadcast := l.broadcast[dst]
+	return broadcast || dst.IsMulticast() || dst == broadcast4 || l.has(dst)
+}
+
+// has reports whether an interface has this address.
+func (l *links) has(a netip.Addr) bool {
 	for i := range l.all {
 		for _, p := range l.all[i].Prefixes {
-			if p.Addr().WithZone("") == dst {
+			if p.Addr().WithZone("") == a {
 				return true
 			}
 		}
