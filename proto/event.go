@@ -3,11 +3,9 @@
 package proto
 
 import (
-	"net/netip"
+	"errors"
 	"slices"
 	"syscall"
-
-	"errors"
 
 	"protean/transport"
 )
@@ -74,17 +72,10 @@ func (b *Binding) sendFailed(err error, d []byte, cookie uint64) {
 	if errors.As(err, &errno) {
 		e.Errno = errno
 	}
-	hdr := 0
-	switch {
-	case len(d) >= 20 && d[0]>>4 == 4:
-		e.Protocol, hdr = d[9], int(d[0]&15)*4
-		e.Src, e.Dst = netip.AddrFrom4([4]byte(d[12:16])), netip.AddrFrom4([4]byte(d[16:20]))
-	case len(d) >= 40 && d[0]>>4 == 6:
-		e.Protocol, hdr = b.protocol(), 40
-		e.Src, e.Dst = netip.AddrFrom16([16]byte(d[8:24])), netip.AddrFrom16([16]byte(d[24:40]))
-	}
-	if hdr <= len(d) {
-		e.Quoted = slices.Clone(d[hdr:min(len(d), hdr+quoteLen)])
+	var p Packet
+	if p.Load(d, transport.Arrival{}) == 0 {
+		e.Protocol, e.Src, e.Dst = p.Protocol(), p.Src(), p.Dst()
+		e.Quoted = slices.Clone(p.Payload()[:min(len(p.Payload()), quoteLen)])
 	}
 	b.postMu.Lock()
 	full := len(b.faults) >= maxFaults
