@@ -10,16 +10,16 @@ import (
 	"protean/transport"
 )
 
-// FragMode says what may be done with a packet larger than the path carries:
-// the modes of IP_MTU_DISCOVER in ip(7).
-type FragMode uint8
+// FragMode says what may be done with a packet larger than the path carries;
+// see [transport.FragMode].
+type FragMode = transport.FragMode
 
 // The modes.
 const (
-	FragAuto  FragMode = iota // IP_PMTUDISC_WANT: don't-fragment is set; the sender may fragment
-	FragAllow                 // IP_PMTUDISC_DONT: sender and routers may fragment
-	FragNever                 // IP_PMTUDISC_DO: nobody may; too big is an error
-	FragProbe                 // IP_PMTUDISC_PROBE: as FragNever, and the known path MTU is not looked at
+	FragAuto  = transport.FragAuto  // don't-fragment is set; the sender may fragment
+	FragAllow = transport.FragAllow // sender and routers may fragment
+	FragNever = transport.FragNever // nobody may; too big is an error
+	FragProbe = transport.FragProbe // as FragNever, and the known path MTU is not looked at
 )
 
 // A Header says how a packet is to be sent. A zero field means that the host

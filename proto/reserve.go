@@ -49,7 +49,7 @@ func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, err
 		}
 		hd.put4(ts.Data, src, id)
 	}
-	ts.IfIndex, ts.Stamp, ts.Cookie = int32(hd.IfIndex), hd.Stamp, hd.Cookie
+	ts.IfIndex, ts.Frag, ts.Stamp, ts.Cookie = int32(hd.IfIndex), hd.Frag, hd.Stamp, hd.Cookie
 	return o.take(b, ts, hdr), nil
 }
 
@@ -74,6 +74,6 @@ func (o *outbox) copyPacket(b *Binding, ifindex int, p *Packet) (*Slot, error) {
 		return nil, err
 	}
 	ts.Data = append(ts.Data[:0], p.Data...)
-	ts.IfIndex, ts.Stamp, ts.Cookie = int32(ifindex), false, 0
+	ts.IfIndex, ts.Frag, ts.Stamp, ts.Cookie = int32(ifindex), FragAuto, false, 0
 	return o.take(b, ts, p.HeaderLen()), nil
 }

@@ -20,6 +20,11 @@ type Slot struct {
 	// IfIndex is the interface to send through; 0 leaves it to the route.
 	IfIndex int32
 
+	// Frag says what may be done if the packet is larger than the path
+	// carries. It counts where Caps.Fragments is set; elsewhere such a packet is
+	// refused. Where the header is included, its DF flag is sent as it is.
+	Frag FragMode
+
 	// Stamp asks for an event of kind PacketSent, named by Cookie.
 	Stamp bool
 
@@ -29,6 +34,18 @@ type Slot struct {
 	// Ref belongs to the transport.
 	Ref uint64
 }
+
+// FragMode says what may be done with a packet larger than the path carries:
+// the modes of IP_MTU_DISCOVER in ip(7) and of IPV6_MTU_DISCOVER.
+type FragMode uint8
+
+// The modes.
+const (
+	FragAuto  FragMode = iota // IP_PMTUDISC_WANT: the sender may fragment, routers may not
+	FragAllow                 // IP_PMTUDISC_DONT: the sender may fragment, and so may routers
+	FragNever                 // IP_PMTUDISC_DO: nobody may; too big is an error
+	FragProbe                 // IP_PMTUDISC_PROBE: as FragNever, and the known path MTU is not looked at
+)
 
 // Drop takes the first packet out of the batch, so that the next one becomes
 // the first; its slot goes back with the next Commit.

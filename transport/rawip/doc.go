@@ -50,9 +50,9 @@
 //
 // With [Kernel] headers, the kernel gets the source (which must be one of this
 // host's; it is chosen if unspecified), the destination, TTL or hop limit, TOS
-// or traffic class, flow label and IPv4 options. DF in an IPv4 header means
-// that a packet above the path's MTU is refused; without it, and with IPv6, the
-// kernel fragments. The IPv4 identification is the kernel's. Fragments and
+// or traffic class, flow label and IPv4 options. Slot.Frag decides
+// whether the kernel fragments a packet above the path's MTU or refuses it; in an
+// IPv4 header without DF, routers may fragment too. The IPv4 identification is the kernel's. Fragments and
 // IPv6 extension headers are refused with a *[transport.UnsupportedError].
 // A flow label that is leased exclusively by somebody else is refused with
 // EINVAL (IPV6_FLOWLABEL_MGR).

@@ -63,26 +63,39 @@ func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
 	h.SetControllen(w.n)
 }
 
-// setFragmenting makes the kernel fragment, or not, as the header's DF flag
-// says, which no control message can. It returns false if the setting would
-// have to change and that is not allowed.
-func (s *sender) setFragmenting(b []byte, change bool) (set bool, err error) {
-	if b[0]>>4 == 6 {
-		return true, nil // routers never fragment; the kernel does as far as it knows the path
-	}
-	want := unix.IP_PMTUDISC_DONT
-	if b[6]&0x40 != 0 {
-		want = unix.IP_PMTUDISC_DO
-	}
+// setFragmenting makes the kernel fragment, or not, as the slot says, which no
+// control message can. It returns false if the setting would have to change
+// and that is not allowed.
+func (s *sender) setFragmenting(slot *transport.Slot, change bool) (set bool, err error) {
+	want := discover(slot)
 	if s.discover == want {
 		return true, nil
 	}
 	if !change {
 		return false, nil
 	}
-	if err := unix.SetsockoptInt(s.fd, unix.SOL_IP, unix.IP_MTU_DISCOVER, want); err != nil {
-		return false, opError("write", "setsockopt IP_MTU_DISCOVER", err)
+	level, name := unix.SOL_IP, unix.IP_MTU_DISCOVER
+	if slot.Data[0]>>4 == 6 {
+		level, name = unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER // its values are the same
+	}
+	if err := unix.SetsockoptInt(s.fd, level, name, want); err != nil {
+		return false, opError("write", "setsockopt MTU_DISCOVER", err)
 	}
 	s.discover = want
 	return true, nil
+}
+
+// discover is the value of IP_MTU_DISCOVER for a slot. An IPv4 header without
+// DF lets routers fragment whatever the slot says.
+func discover(slot *transport.Slot) int {
+	switch {
+	case slot.Frag == transport.FragNever:
+		return unix.IP_PMTUDISC_DO
+	case slot.Frag == transport.FragProbe:
+		return unix.IP_PMTUDISC_PROBE
+	case slot.Frag == transport.FragAllow, slot.Data[0]>>4 == 4 && slot.Data[6]&0x40 == 0:
+		return unix.IP_PMTUDISC_DONT
+	default:
+		return unix.IP_PMTUDISC_WANT
+	}
 }

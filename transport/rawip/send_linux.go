@@ -149,7 +149,7 @@ func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
 		return nil, nil
 	}
 	if q.t.cfg.Header == Kernel {
-		if set, err := to.setFragmenting(s.Data, via == nil); !set || err != nil {
+		if set, err := to.setFragmenting(s, via == nil); !set || err != nil {
 			return nil, err
 		}
 		q.putKernel(i, s, v6)

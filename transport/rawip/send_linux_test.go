@@ -36,7 +36,47 @@ func TestPacketsUpToTheMTUAreSentAndNoLongerOnes(t *testing.T) {
 	})
 }
 
-func TestTheKernelFragmentsUnlessTheHeaderForbidsIt(t *testing.T) {
+func TestTheKernelFragmentsAsTheSlotSays(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	tx, rx := open(t, a, Config{Header: Kernel}), open(t, b, Config{})
+	bind(t, rx, 253)
+	q := tx.Queues()[0]
+	for _, v6 := range []bool{false, true} {
+		for mode, allowed := range map[transport.FragMode]bool{
+			transport.FragAuto: true, transport.FragAllow: true, transport.FragNever: false, transport.FragProbe: false,
+		} {
+			var batch transport.Batch
+			if err := q.Reserve(&batch, 1); err != nil {
+				t.Fatal(err)
+			}
+			h := between(a, b, v6)
+			h.df = mode != transport.FragAllow
+			p := packet(h, pattern(3000))
+			batch.Slots[0].Data = append(batch.Slots[0].Data, p...)
+			batch.Slots[0].Frag = mode
+			_, err := q.Commit(&batch, 1)
+			if allowed {
+				if err != nil {
+					t.Fatalf("IPv6 %v, mode %d: %v", v6, mode, err)
+				}
+				if p := receive(t, rx, 1)[0]; p.FragSize == 0 || len(p.Payload()) != 3000 {
+					t.Errorf("IPv6 %v, mode %d: largest fragment %d, payload %d", v6, mode, p.FragSize, len(p.Payload()))
+				}
+				continue
+			}
+			var big *transport.TooBigError
+			if !errors.As(err, &big) || big.Size != len(p) || big.MTU != 1500 {
+				t.Errorf("IPv6 %v, mode %d: got %v, want a TooBigError with size %d and MTU 1500", v6, mode, err, len(p))
+			}
+			if _, err := q.Commit(&batch, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestTheKernelIsToldWhetherRoutersMayFragment(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	tx, rx := open(t, a, Config{Header: Kernel}), open(t, b, Config{})
@@ -59,11 +99,6 @@ func TestTheKernelFragmentsUnlessTheHeaderForbidsIt(t *testing.T) {
 		if df := i%2 == 1; p.DontFragment() != df || (p.FragSize != 0) == df {
 			t.Errorf("packet %d: DF %v, largest fragment %d", i, p.DontFragment(), p.FragSize)
 		}
-	}
-	h.df = true
-	var big *transport.TooBigError
-	if err := trySend(tx, 0, packet(h, pattern(3000))); !errors.As(err, &big) || big.Size != 3020 || big.MTU != 1500 {
-		t.Errorf("got %v, want a TooBigError with size 3020 and MTU 1500", err)
 	}
 }
 

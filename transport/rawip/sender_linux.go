@@ -14,7 +14,7 @@ type sender struct {
 	fd int
 	id int // for the poller
 
-	discover int // Kernel, IPv4: IP_MTU_DISCOVER as it is set; of the goroutine in Commit
+	discover int // Kernel: IP_MTU_DISCOVER as it is set; of the goroutine in Commit
 }
 
 // openIncluded opens the socket of a family that sends headers as they are,
@@ -90,7 +90,7 @@ func (t *Transport) addSender(fd int, v6 bool, protocol uint8, err error, keep b
 		return err
 	}
 	id := sockID(v6, protocol)
-	t.senders[id].Store(&sender{fd: fd, id: senderID + id, discover: unix.IP_PMTUDISC_DONT})
+	t.senders[id].Store(&sender{fd: fd, id: senderID + id, discover: -1})
 	return nil
 }
 
