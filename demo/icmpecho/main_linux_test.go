@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"protean/proto/prototest"
 	"protean/transport/netlab"
+	"protean/transport/transporttest"
 )
 
 // programEnv makes the test binary be the program, and its janitor.
@@ -22,15 +22,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(programEnv) != "" {
 		main()
 	}
-	os.Exit(netlab.Main(leakChecked{m}))
-}
-
-// leakChecked runs the tests inside the lab's process under the leak checks.
-type leakChecked struct{ m *testing.M }
-
-func (l leakChecked) Run() int {
-	prototest.Main(l.m)
-	return 0
+	os.Exit(netlab.Main(transporttest.Checked(m)))
 }
 
 // patience is how long tests wait for what must happen.

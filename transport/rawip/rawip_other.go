@@ -4,7 +4,11 @@
 
 package rawip
 
-import "protean/transport"
+import (
+	"net/netip"
+
+	"protean/transport"
+)
 
 // A Transport is a set of raw IP sockets. It exists on Linux only.
 type Transport struct{ transport.Transport }
@@ -19,3 +23,21 @@ func Open(cfg *Config) (*Transport, error) {
 
 // BufferSize returns 0 on this system.
 func (t *Transport) BufferSize() int { return 0 }
+
+// Stats returns zeros on this system.
+func (t *Transport) Stats() transport.Stats { return transport.Stats{} }
+
+// Route returns a *transport.UnsupportedError on this system.
+func (t *Transport) Route(netip.Addr, int) (transport.Route, error) {
+	return transport.Route{}, unsupported("looking up routes on this system")
+}
+
+// Join returns a *transport.UnsupportedError on this system.
+func (t *Transport) Join(int, netip.Addr, ...netip.Addr) error {
+	return unsupported("joining multicast groups on this system")
+}
+
+// Leave returns a *transport.UnsupportedError on this system.
+func (t *Transport) Leave(int, netip.Addr, ...netip.Addr) error {
+	return unsupported("joining multicast groups on this system")
+}
