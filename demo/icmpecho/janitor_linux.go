@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // janitorLock is an abstract Unix socket, of which every network namespace has
@@ -25,12 +26,25 @@ type janitor struct {
 	err  error          // once ended
 }
 
+// lockPatience is how long the janitor of a respond that has just been killed
+// is given to finish.
+const lockPatience = time.Second
+
+func takeLock() (*net.UnixListener, error) {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 50) {
+		lock, err := net.ListenUnix("unix", &net.UnixAddr{Name: janitorLock, Net: "unix"})
+		switch {
+		case !errors.Is(err, syscall.EADDRINUSE):
+			return lock, err
+		case time.Now().After(deadline):
+			return nil, errors.New("another " + program + " respond is at work in this network namespace")
+		}
+	}
+}
+
 // startJanitor starts a janitor and returns when it is ready.
 func startJanitor(settings []sysctl) (*janitor, error) {
-	lock, err := net.ListenUnix("unix", &net.UnixAddr{Name: janitorLock, Net: "unix"})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, errors.New("another " + program + " respond is at work in this network namespace")
-	}
+	lock, err := takeLock()
 	if err != nil {
 		return nil, err
 	}
