@@ -75,7 +75,7 @@ func mutants() []mutant {
 		{"Unbind in Deliver is ignored", "IPv4/Unbind from within Deliver ends delivery with that Recv", "after an Unbind in Deliver", nil},
 		{"Bind counts", "IPv4/Bind is idempotent", "delivered packets", nil},
 		{"delivers after Unbind", "IPv6/nothing is delivered after Unbind", "were delivered", nil},
-		{"Unbind does not stop a Recv", "IPv4/no delivery begins after Unbind has returned", "a delivery began after", nil},
+		{"Unbind does not stop a Recv", "IPv4/Unbind ends a Recv in progress", "deliveries began after", nil},
 		{"Bind waits for Recv", "IPv4/Bind, Unbind, Wake and Interfaces may be called from within Deliver", "stuck", nil},
 		{"Commit waits for Recv", "IPv4/packets can be sent from within Deliver", "stuck", nil},
 
