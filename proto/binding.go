@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -61,14 +62,17 @@ type Binding struct {
 	runner       Runner
 	concurrent   bool
 	conn         connKind
+	peer         connPeer
 
-	lock  loopLock
-	stats bindingStats
-	ids   atomic.Uint32 // IPv4 identifications
-	users atomic.Int32  // calls in progress without the lock; closing adds closedUsers
-	due   atomic.Int64  // timers.next, for those without the lock
-	idle  chan struct{} // closed when the last of users has left after closing
-	gone  chan struct{} // closed when Close has finished
+	started atomic.Bool // Start has returned
+	lock    loopLock
+	stats   bindingStats
+	ids     atomic.Uint32 // IPv4 identifications
+	users   atomic.Int32  // calls in progress without the lock; closing adds closedUsers
+	due     atomic.Int64  // timers.next, for those without the lock
+	idle    chan struct{} // closed when the last of users has left after closing
+	closing chan struct{} // closed when Close has begun
+	gone    chan struct{} // closed when Close has finished
 
 	// Guarded by lock.
 	active  *Env // whose callback is in progress
@@ -90,9 +94,6 @@ type Binding struct {
 	postMu sync.Mutex
 	posts  []func(*Env)
 	faults []*NetworkError // local send errors to report
-
-	undoMu sync.Mutex
-	undo   map[membership]func() error
 
 	runMu     sync.Mutex
 	runCancel func()
@@ -117,13 +118,23 @@ func (h *Host) HandleWith(hd Handler, o *Options) (*Binding, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Whatever the table brings waits for Start.
+	b.lock.lock()
 	if err := h.register(b); err != nil {
+		b.lock.unlock()
 		return nil, err
 	}
+	ok := false
+	defer func() {
+		if !ok { // also when Start ended its goroutine
+			b.close(false)
+		}
+	}()
 	if err := b.start(); err != nil {
-		b.close(false)
 		return nil, err
 	}
+	ok = true
+	b.started.Store(true)
 	h.startRunner(b)
 	return b, nil
 }
@@ -143,7 +154,7 @@ func (h *Host) newBinding(hd Handler, o *Options) (*Binding, error) {
 			return nil, err
 		}
 	}
-	b := &Binding{host: h, handler: hd, opts: *o, gone: make(chan struct{}), idle: make(chan struct{})}
+	b := &Binding{host: h, handler: hd, opts: *o, gone: make(chan struct{}), closing: make(chan struct{}), idle: make(chan struct{})}
 	b.due.Store(never)
 	b.opts.Interfaces = slices.Clone(o.Interfaces)
 	b.opts.Protocols = slices.Clone(o.Protocols)
@@ -196,6 +207,7 @@ func (h *Host) register(b *Binding) error {
 			for _, p := range numbers[:i] {
 				h.unbind(p)
 			}
+			h.foreignOff(b)
 			return err
 		}
 	}
@@ -251,13 +263,25 @@ func (b *Binding) conflicts(other *Binding) bool {
 	if b.opts.Observe || other.opts.Observe {
 		return false
 	}
-	if b.opts.Shared && other.opts.Shared && (b.conn != connListen || other.conn != connListen) {
+	if b.opts.Shared && other.opts.Shared && !b.shadows(other) {
 		return false
 	}
 	if b.opts.AnyProtocol || other.opts.AnyProtocol {
 		return true
 	}
 	return slices.ContainsFunc(b.protocols, func(p uint8) bool { return other.wants(int(p)) })
+}
+
+// shadows reports whether b and other are Conns of which one would get
+// nothing.
+func (b *Binding) shadows(other *Binding) bool {
+	switch {
+	case b.conn == connListen:
+		return other.conn == connListen && b.peer == other.peer
+	case b.conn == connDial:
+		return other.conn == connDial && b.peer == other.peer
+	}
+	return false
 }
 
 // protocol is the number that packets carry if their Header names none.
@@ -285,6 +309,12 @@ func (b *Binding) nextID() uint16 {
 }
 
 var errClosed = net.ErrClosed
+
+// connPeer tells Conns of one protocol apart: by whose packets they take.
+type connPeer struct {
+	remote, local netip.Addr
+	ifindex       int32
+}
 
 // connKind says whether a binding is that of a Conn.
 type connKind uint8

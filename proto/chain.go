@@ -45,15 +45,20 @@ func buildChain(protocol int, all []*Binding) *chain {
 }
 
 // rank orders those who are asked: first the Conns with a peer, which take its
-// packets alone, last the Conns that take what is left.
+// packets alone, last the Conns that take what is left, those with an address
+// of their own first.
 func (b *Binding) rank() int {
-	switch b.conn {
-	case connDial:
+	switch {
+	case b.conn == connDial && b.peer.local.IsValid():
 		return 0
-	case connListen:
-		return 2
-	default:
+	case b.conn == connDial:
 		return 1
+	case b.conn == connListen && b.peer.local.IsValid():
+		return 3
+	case b.conn == connListen:
+		return 4
+	default:
+		return 2
 	}
 }
 

@@ -52,7 +52,7 @@ func (q *queue) observe(b *Binding, p *Packet) (seen bool) {
 			return
 		}
 		v := recover()
-		q.pkt, q.by = nil, nil
+		q.pkt, q.by, q.again = nil, nil, true
 		q.out.abandon()
 		if v == nil { // runtime.Goexit
 			q.release()
@@ -84,7 +84,7 @@ func (q *queue) handle(b *Binding, p *Packet) (err error, ok bool) {
 	if b != q.cur && !q.enter(b) {
 		return nil, false
 	}
-	q.out.nowOK = false
+	q.out.nowOK, q.out.slot.open = false, false
 	q.pkt = p
 	err = b.handler.HandlePacket(q.env, p)
 	q.pkt = nil
@@ -103,9 +103,13 @@ func (q *queue) handleConcurrent(b *Binding, p *Packet) (err error, ok bool) {
 		b.leave()
 	}()
 	q.release() // a loop must not hold one handler's lock while inside another
+	if !b.started.Load() {
+		b.lock.lock() // Start is running
+		b.lock.unlock()
+	}
 	q.wantsEnd(b)
 	env.live = true
-	q.out.nowOK = false
+	q.out.nowOK, q.out.slot.open = false, false
 	q.by, q.pkt = b, p
 	err = b.handler.HandlePacket(env, p)
 	q.by, q.pkt = nil, nil

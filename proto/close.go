@@ -3,6 +3,8 @@
 package proto
 
 import (
+	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"protean/transport"
@@ -29,6 +31,11 @@ func (b *Binding) close(stop bool) {
 		}
 		return
 	}
+	close(b.closing)
+	// Concurrent callbacks end, and none begins.
+	if b.users.Add(closedUsers) != closedUsers {
+		<-b.idle
+	}
 	b.lock.lock()
 	if stop {
 		b.stop()
@@ -45,22 +52,14 @@ func (b *Binding) close(stop bool) {
 	b.doOut.drain(dropReason(errClosed))
 	b.lock.unlock()
 
-	// Concurrent callbacks end, and none begins.
-	if b.users.Add(closedUsers) != closedUsers {
-		<-b.idle
-	}
 	b.postMu.Lock()
 	b.posts, b.faults = nil, nil
 	b.postMu.Unlock()
-	b.host.forget(b)
-	b.undoMu.Lock()
-	for m, undo := range b.undo {
-		if err := undo(); err != nil && !isClosed(err) {
-			b.host.cfg.Log.Warn("proto: leave", "interface", m.ifindex, "address", m.addr, "error", err)
-		}
+	if stop { // or else it has not run, and has staged nothing
+		b.host.awaitPasses()
 	}
-	b.undo = nil
-	b.undoMu.Unlock()
+	b.host.forget(b)
+	b.leaveAll()
 	b.stopRunner()
 	close(b.gone)
 }
@@ -80,19 +79,21 @@ func (b *Binding) stop() {
 	s.Stop(b.doEnv)
 }
 
-// start tells the handler of the interfaces and calls Start.
+// start tells the handler of the interfaces and calls Start, with the lock
+// held, which it lets go.
 //
 //go:noinline
-func (b *Binding) start() error {
+func (b *Binding) start() (err error) {
 	starter, _ := b.handler.(Starter)
-	if starter == nil && b.linkHandler == nil {
-		return nil
-	}
-	if !b.acquire(b.doEnv) {
-		return errClosed
-	}
+	b.active, b.doEnv.live = b.doEnv, true
 	defer b.endDo()
 	b.doOut.nowOK = false
+	defer func() {
+		if v := recover(); v != nil {
+			b.panicked(v, debug.Stack(), nil)
+			err = fmt.Errorf("proto: Start panicked: %v", v)
+		}
+	}()
 	if b.linkHandler != nil {
 		for _, l := range b.host.t.Interfaces() {
 			if err := b.linkHandler.HandleLink(b.doEnv, &l); err != nil {
@@ -104,6 +105,15 @@ func (b *Binding) start() error {
 		return nil
 	}
 	return starter.Start(b.doEnv)
+}
+
+// awaitPasses waits until each loop has ended the pass it is in, and so sent
+// and counted what callbacks have staged.
+func (h *Host) awaitPasses() {
+	for _, q := range h.queues {
+		q.passing.lock()
+		q.passing.unlock()
+	}
 }
 
 // unregister takes b out of the table. It reports false if somebody did before.
@@ -127,6 +137,12 @@ func (h *Host) forget(b *Binding) {
 	for _, p := range b.numbers() {
 		h.unbind(p)
 	}
+	h.foreignOff(b)
+}
+
+// foreignOff ends the delivery of packets to foreign addresses if b was the
+// last to want it, with h.mu held.
+func (h *Host) foreignOff(b *Binding) {
 	if b.opts.Foreign && !slices.ContainsFunc(*h.bindings.Load(), func(o *Binding) bool { return o.opts.Foreign }) {
 		h.foreign.Store(false)
 		if f, ok := transport.As[transport.ForeignReceiver](h.t); ok {

@@ -43,8 +43,12 @@ type Conn struct {
 	h      *Host
 	b      *Binding
 	cfg    ConnConfig
-	remote netip.Addr // zero if made by Listen
+	remote netip.Addr // zero if made by Listen; without a zone
 	local  netip.Addr
+
+	// ifindex is the interface that a link-local remote address is on, 0 for
+	// others.
+	ifindex int32
 
 	rq   readQueue
 	rdl  deadline
@@ -66,8 +70,9 @@ var (
 
 // connAddr is an address in both forms.
 type connAddr struct {
-	ip  netip.Addr
-	net *net.IPAddr
+	ip      netip.Addr
+	ifindex int32 // 0 unless the address means something on one interface only
+	net     *net.IPAddr
 }
 
 // Listen returns a net.PacketConn for all packets of a protocol that no Conn
@@ -115,6 +120,9 @@ func (h *Host) newConn(protocol uint8, remote netip.Addr, cfg *ConnConfig) (*Con
 			return nil, h.opError("dial", remote, err)
 		}
 		c.local, c.remote = src, hd.Dst
+		if needsInterface(c.remote) {
+			c.ifindex = int32(hd.IfIndex)
+		}
 	}
 	c.rq.init(c.cfg.ReadBuffer)
 	c.rdl.init()
@@ -141,7 +149,9 @@ func (h *Host) handleConn(protocol uint8, hdl Handler, c *Conn) error {
 		return err
 	}
 	b.conn = kind
+	b.peer = connPeer{c.remote, c.cfg.Local, c.ifindex}
 	c.b = b // before the first packet
+	b.started.Store(true)
 	return h.register(b)
 }
 
@@ -150,7 +160,7 @@ type connHandler Conn
 
 // HandlePacket queues a packet for Read.
 func (c *connHandler) HandlePacket(env *Env, p *Packet) error {
-	if c.remote.IsValid() && p.Src() != c.remote {
+	if c.remote.IsValid() && (p.Src() != c.remote || c.ifindex != 0 && p.IfIndex != c.ifindex) {
 		return Pass
 	}
 	if c.cfg.Local.IsValid() && p.Dst() != c.cfg.Local {
@@ -215,7 +225,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	if !c.remote.IsValid() {
 		return nil
 	}
-	return ipAddr(c.remote)
+	return c.addrOf(c.remote, c.ifindex)
 }
 
 // Stats returns the counters of the Conn's binding.
@@ -246,6 +256,23 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	}
 	c.wdl.set(t, c.h.clock)
 	return nil
+}
+
+// addrOf returns a, which came through an interface, as a net.Addr, the same
+// one for the same address in a row.
+func (c *Conn) addrOf(a netip.Addr, ifindex int32) net.Addr {
+	if !a.IsLinkLocalUnicast() || a.Is4() {
+		ifindex = 0
+	}
+	last := c.lastAddr.Load()
+	if last == nil || last.ip != a || last.ifindex != ifindex {
+		last = &connAddr{a, ifindex, ipAddr(a)}
+		if l := c.h.links.Load().byIndex(int(ifindex)); l != nil {
+			last.net.Zone = l.Name
+		}
+		c.lastAddr.Store(last)
+	}
+	return last.net
 }
 
 func ipAddr(a netip.Addr) *net.IPAddr {

@@ -3,6 +3,8 @@
 package proto
 
 import (
+	"errors"
+	"net"
 	"time"
 
 	"protean/transport"
@@ -18,7 +20,8 @@ type Message struct {
 
 	// Header: on reading, where the packet came from and went to, and the
 	// fields Protocol, TTL, TOS, FlowLabel and IfIndex. On writing, where it is
-	// to go and how; its zero fields are taken from the Conn.
+	// to go and how; its zero fields are taken from the Conn, except that Exact,
+	// ID, Stamp and Cookie are the message's own.
 	Header Header
 
 	// Time is when the packet arrived, if that is known; set on reading.
@@ -64,10 +67,14 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 	for i := 0; i < len(ms); {
 		n, err := c.tryBatch(ms[i:])
 		i += n
-		switch {
-		case err == nil:
+		if err == nil {
 			continue
-		case err != transport.ErrNoSlots:
+		}
+		if err != transport.ErrNoSlots {
+			var op *net.OpError // names the Conn already
+			if errors.As(err, &op) && op.Op == "write" {
+				return i, err
+			}
 			return i, c.opError("write", err)
 		}
 		hd := c.header(&ms[i])
@@ -79,41 +86,53 @@ func (c *Conn) WriteBatch(ms []Message) (n int, err error) {
 	return len(ms), nil
 }
 
-// tryBatch sends as many messages as there is room for, with as few calls as
-// possible.
+// tryBatch sends as many messages as there is room for, with one call of the
+// transport.
 func (c *Conn) tryBatch(ms []Message) (n int, err error) {
-	if c.closed() {
-		return 0, errClosed
+	if err := c.mayWrite(); err != nil {
+		return 0, err
 	}
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false
-	staged := 0
-	for ; staged < len(ms) && staged < c.out.max; staged++ {
-		s, rerr := c.out.reserveFor(c.b, c.header(&ms[staged]), len(ms[staged].Buf))
-		if rerr != nil {
-			err = rerr
-			break
-		}
-		copy(s.Payload(), ms[staged].Buf)
-		if err = s.Commit(); err != nil {
+	for i := range min(len(ms), c.out.max) {
+		if err = c.stage(&ms[i]); err != nil {
 			break
 		}
 	}
-	if c.out.n == 0 {
+	staged := c.out.n
+	if staged == 0 {
 		c.out.giveBack()
 		return 0, err
 	}
-	before := c.out.n
-	if _, ferr := c.out.flush(); ferr != nil {
-		sent := before - c.out.n
-		if ferr != transport.ErrNoSlots {
-			sent-- // the one dropped
+	_, ferr := c.out.flush()
+	if ferr == nil {
+		if err == transport.ErrNoSlots {
+			err = nil // what was sent has made room
 		}
-		c.out.unstage()
-		return sent, ferr
+		return staged, err
 	}
-	return staged, err
+	sent := staged - c.out.n
+	if ferr != transport.ErrNoSlots {
+		sent-- // the one dropped
+	}
+	c.out.unstage()
+	return sent, ferr
+}
+
+func (c *Conn) stage(m *Message) error {
+	if c.out.n == len(c.out.b.Slots) {
+		// A flush on the way, as reserving does it, would be lost sight of.
+		if err := c.out.reserveMore(); err != nil {
+			return err
+		}
+	}
+	s, err := c.out.reserveFor(c.b, c.header(m), len(m.Buf))
+	if err != nil {
+		return err
+	}
+	copy(s.Payload(), m.Buf)
+	return s.Commit()
 }
 
 // header merges a message's header with the Conn's.
@@ -128,6 +147,12 @@ func (c *Conn) header(m *Message) Header {
 	}
 	if hd.IfIndex == 0 && hd.Dst.Zone() == "" {
 		hd.IfIndex = d.IfIndex
+	}
+	if hd.Options == nil {
+		hd.Options = d.Options
+	}
+	if hd.Ext == nil {
+		hd.Ext = d.Ext
 	}
 	if hd.Exact {
 		return hd

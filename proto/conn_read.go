@@ -4,7 +4,6 @@ package proto
 
 import (
 	"net"
-	"net/netip"
 	"os"
 )
 
@@ -21,17 +20,7 @@ func (c *Conn) ReadFrom(b []byte) (n int, addr net.Addr, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return n, c.addrOf(r.src), nil
-}
-
-// addrOf returns a as a net.Addr, the same one for the same address in a row.
-func (c *Conn) addrOf(a netip.Addr) net.Addr {
-	last := c.lastAddr.Load()
-	if last == nil || last.ip != a {
-		last = &connAddr{a, ipAddr(a)}
-		c.lastAddr.Store(last)
-	}
-	return last.net
+	return n, c.addrOf(r.src, r.ifindex), nil
 }
 
 func (c *Conn) read(b []byte) (int, record, error) {

@@ -53,17 +53,26 @@ func addrString(a net.Addr) string {
 	return a.String()
 }
 
+// mayWrite returns why writing is not possible now, if so.
+func (c *Conn) mayWrite() error {
+	switch {
+	case c.closed():
+		return c.opError("write", net.ErrClosed)
+	case c.wdl.passed():
+		return c.opError("write", os.ErrDeadlineExceeded)
+	}
+	if e := c.netErr.Swap(nil); e != nil {
+		return c.opError("write", e)
+	}
+	return nil
+}
+
 func (c *Conn) write(b []byte, hd *Header) (int, error) {
 	for {
-		switch {
-		case c.closed():
-			return 0, c.opError("write", net.ErrClosed)
-		case c.wdl.passed():
-			return 0, c.opError("write", os.ErrDeadlineExceeded)
+		if err := c.mayWrite(); err != nil {
+			return 0, err
 		}
-		if e := c.netErr.Swap(nil); e != nil {
-			return 0, c.opError("write", e)
-		}
+		turns := c.h.turns.Load()
 		err := c.try(b, hd)
 		if err == nil {
 			return len(b), nil
@@ -71,7 +80,7 @@ func (c *Conn) write(b []byte, hd *Header) (int, error) {
 		if err != transport.ErrNoSlots {
 			return 0, c.opError("write", err)
 		}
-		if err := c.await("write", c.h.room(), &c.wdl); err != nil {
+		if err := c.await("write", c.h.room(turns), &c.wdl); err != nil {
 			return 0, err
 		}
 	}
@@ -92,6 +101,8 @@ func (c *Conn) try(b []byte, hd *Header) error {
 	}
 	if _, err = c.out.flush(); err == transport.ErrNoSlots {
 		c.out.unstage() // it is for the caller to try again
+	} else {
+		c.out.giveBack()
 	}
 	return err
 }

@@ -5,6 +5,7 @@ package proto
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 )
 
 // Do runs f on the loop, on the caller's goroutine, and returns when f has
@@ -30,8 +31,11 @@ func (b *Binding) do(f func(*Env)) error {
 
 func (b *Binding) endDo() {
 	b.doOut.abandon()
+	b.runNotified()
 	if b.doOut.n != 0 {
-		b.doOut.flushAll()
+		if b.doOut.flushAll(); b.doOut.stuck {
+			b.host.starve() // room may have come before it was asked for
+		}
 	}
 	if b.doOut.n == 0 {
 		b.doOut.giveBack()
@@ -117,6 +121,21 @@ func (b *Binding) removeWaiter(w *waiter) {
 	}
 }
 
+// runNotified looks at the functions of Await if Notify was called, and again
+// as long as one that is done has called it itself.
+func (b *Binding) runNotified() {
+	for b.notified.Load() && b.notified.Swap(false) {
+		if n := len(b.waiters); n == 0 {
+			return
+		} else if b.runWaiters(b.active); len(b.waiters) == n {
+			if b.notified.Load() { // no progress: let others have their turn
+				b.needService()
+			}
+			return
+		}
+	}
+}
+
 // runWaiters looks at the functions of Await again, in order of arrival.
 func (b *Binding) runWaiters(env *Env) {
 	keep := b.waiters[:0]
@@ -134,6 +153,8 @@ func (b *Binding) runWaiters(env *Env) {
 func (b *Binding) runWaiter(w *waiter, env *Env) (done bool) {
 	defer func() {
 		if v := recover(); v != nil {
+			env.o.abandon()
+			b.panicked(v, debug.Stack(), nil)
 			w.err = fmt.Errorf("proto: function given to Await panicked: %v", v)
 			done = true
 		}

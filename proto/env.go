@@ -12,8 +12,9 @@ import (
 )
 
 // An Env is all that a handler touches of the world. It is valid during the
-// callback it is passed to, on that callback's goroutine only; afterwards its
-// methods return ErrNotOnLoop, or panic where they return no error.
+// callback it is passed to, on that callback's goroutine only. Afterwards,
+// methods that return an error return ErrNotOnLoop, and After and OnRoom panic
+// with it.
 type Env struct {
 	b     *Binding
 	o     *outbox
@@ -24,8 +25,8 @@ type Env struct {
 func (e *Env) nowNs() int64 { return e.o.time() }
 
 // Now returns the current time: one instant for the whole callback. It is on
-// the clock of the transport, as are all times a handler is given: the
-// system's, or an in-memory network's virtual time.
+// the clock of the transport, as are the times of packets: the system's, or an
+// in-memory network's virtual time; under Poll, the time given to it.
 func (e *Env) Now() time.Time { return e.b.host.toTime(e.o.time()) }
 
 // Rand returns the binding's source of random numbers, seeded from
@@ -49,14 +50,19 @@ func (e *Env) Interfaces() []transport.Interface { return e.b.host.t.Interfaces(
 // NewTimer returns a timer, not armed, that will call f on the loop.
 func (e *Env) NewTimer(f func(*Env)) *Timer { return &Timer{b: e.b, f: f, pos: -1} }
 
-// After is NewTimer and Reset in one.
+// After is NewTimer and Reset in one. It panics with ErrNotOnLoop outside the
+// loop, where HandlePacket of a Concurrent handler is, too.
 func (e *Env) After(d time.Duration, f func(*Env)) *Timer {
-	t := e.NewTimer(f)
-	if err := t.Reset(d); err == ErrNotOnLoop {
-		panic(err)
+	if !e.onLoop() {
+		panic(ErrNotOnLoop)
 	}
+	t := e.NewTimer(f)
+	_ = t.Reset(d) // on the loop it succeeds
 	return t
 }
+
+// onLoop reports whether this is the Env of the callback that holds the lock.
+func (e *Env) onLoop() bool { return e.live && e.b.lock.locked() && e.b.active == e }
 
 // Send sends a packet with this header and a copy of payload. The error may be
 // a *HeaderError, ErrNeedInterface, a *transport.TooBigError, ErrNoSlots, or
@@ -82,7 +88,8 @@ func (e *Env) Reserve(hd Header, n int) (*Slot, error) {
 // Reply opens a slot for an answer to p, with n bytes of payload: to p's
 // source, through p's interface, with p's protocol, and with p's type of
 // service without its ECN bits. The source is p's destination if that is a
-// unicast address of this host, or else chosen.
+// unicast address of this host, or else chosen. A packet whose source cannot be
+// answered, being unspecified, multicast or broadcast, is a *HeaderError.
 func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
 	if !e.live {
 		return nil, ErrNotOnLoop
@@ -91,19 +98,16 @@ func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
 		return nil, ErrSlotOpen
 	}
 	hd := Header{Dst: p.Src(), IfIndex: int(p.IfIndex), Protocol: p.Protocol(), TOS: p.TOS() &^ 3}
-	if hd.Dst.IsUnspecified() || hd.Dst.IsMulticast() {
-		return nil, &HeaderError{"Dst", "cannot be the unspecified or a multicast address that sent the packet"}
-	}
 	h := e.b.host
+	if hd.Dst.IsUnspecified() || hd.Dst.IsMulticast() || h.links.Load().isBroadcast(hd.Dst) {
+		return nil, &HeaderError{"Dst", "would be an unspecified, multicast or broadcast address"}
+	}
 	src := p.Dst()
 	if !h.isOwn(src, p.Type()) {
 		var err error
 		if src, err = h.source(hd.Dst, hd.IfIndex, e.o.time()); err != nil {
 			return nil, err
 		}
-	}
-	if !hd.Dst.IsLinkLocalUnicast() {
-		hd.IfIndex = 0 // the route back need not be the way here
 	}
 	return e.o.open(e.b, &hd, src, n)
 }
@@ -114,6 +118,9 @@ func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
 func (e *Env) Wrap(hd Header, head int, p *Packet) (*Slot, error) {
 	if head < 0 {
 		return nil, &HeaderError{"head", "is negative"}
+	}
+	if p.Truncated() {
+		return nil, errTruncated
 	}
 	s, err := e.Reserve(hd, head+len(p.Data))
 	if err != nil {
@@ -126,8 +133,11 @@ func (e *Env) Wrap(hd Header, head int, p *Packet) (*Slot, error) {
 // Relay sends a copy of p, as it is, through an interface; 0 leaves that to
 // the route. The caller has seen to the TTL.
 func (e *Env) Relay(ifindex int, p *Packet) error {
-	if !e.live {
+	switch {
+	case !e.live:
 		return ErrNotOnLoop
+	case p.Truncated():
+		return errTruncated
 	}
 	s, err := e.o.copyPacket(e.b, ifindex, p)
 	if err != nil {
@@ -139,14 +149,17 @@ func (e *Env) Relay(ifindex int, p *Packet) error {
 // Route returns how a destination is reached; ifindex 0 leaves the interface
 // open. Transports that know no routes return a *transport.UnsupportedError.
 func (e *Env) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
+	if !e.live {
+		return transport.Route{}, ErrNotOnLoop
+	}
 	return e.b.host.routes.get(dst, ifindex, e.o.time())
 }
 
 // OnRoom calls f once, on the loop, when there is room to send again after
-// ErrNoSlots.
+// ErrNoSlots. It panics with ErrNotOnLoop where After does.
 func (e *Env) OnRoom(f func(*Env)) {
-	if err := e.b.checkLoop(); err != nil {
-		panic(err)
+	if !e.onLoop() {
+		panic(ErrNotOnLoop)
 	}
 	e.b.onRoom = append(e.b.onRoom, f)
 	e.b.host.starve()
@@ -154,4 +167,9 @@ func (e *Env) OnRoom(f func(*Env)) {
 
 // Notify has the functions given to Binding.Await looked at again when this
 // callback has returned.
-func (e *Env) Notify() { e.b.notified.Store(true) }
+func (e *Env) Notify() {
+	e.b.notified.Store(true)
+	if e.b.concurrent { // the caller may not hold the lock, whose release looks after it
+		e.b.needService()
+	}
+}

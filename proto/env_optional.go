@@ -3,86 +3,138 @@
 package proto
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
+	"sync"
 
 	"protean/transport"
 )
 
 // Join makes the host a member of a multicast group on an interface, for
 // packets from the given sources only if there are any. The membership ends
-// with Leave, or when the binding is closed. Errors: *transport.UnsupportedError,
-// and what the transport reports.
+// when every binding that joined has left or is closed. Errors: ErrNotOnLoop,
+// *transport.UnsupportedError, and what the transport reports.
 func (e *Env) Join(ifindex int, group netip.Addr, sources ...netip.Addr) error {
 	m, ok := transport.As[transport.Multicaster](e.b.host.t)
-	if !ok {
-		return e.unsupported("joining multicast groups")
-	}
-	if err := m.Join(ifindex, group, sources...); err != nil {
+	if err := e.can(ok, "joining multicast groups"); err != nil {
 		return err
 	}
-	e.b.atClose(membership{ifindex, group}, func() error { return m.Leave(ifindex, group, sources...) })
-	return nil
+	sources = slices.Clone(sources)
+	return e.b.hold(membership{"group", ifindex, group, fmt.Sprint(sources)},
+		func() error { return m.Join(ifindex, group, sources...) },
+		func() error { return m.Leave(ifindex, group, sources...) })
 }
 
-// Leave ends a membership.
+// Leave ends what Join with the same arguments began. It is no error if it did
+// not. Other errors are as for Join.
 func (e *Env) Leave(ifindex int, group netip.Addr, sources ...netip.Addr) error {
-	m, ok := transport.As[transport.Multicaster](e.b.host.t)
-	if !ok {
-		return e.unsupported("joining multicast groups")
+	_, ok := transport.As[transport.Multicaster](e.b.host.t)
+	if err := e.can(ok, "joining multicast groups"); err != nil {
+		return err
 	}
-	if len(sources) == 0 {
-		e.b.notAtClose(membership{ifindex, group})
-	}
-	return m.Leave(ifindex, group, sources...)
+	return e.b.letGo(membership{"group", ifindex, group, fmt.Sprint(sources)})
 }
 
 // Claim takes over an address that the kernel does not own: packets to it are
 // delivered, and the link's questions for it answered with hw, or with the
-// interface's own hardware address if hw is nil. It ends with Unclaim, or when
-// the binding is closed.
+// interface's own hardware address if hw is nil. It ends when every binding
+// that claimed it has given it up or is closed. Errors are as for Join.
 func (e *Env) Claim(ifindex int, addr netip.Addr, hw []byte) error {
 	c, ok := transport.As[transport.Claimer](e.b.host.t)
-	if !ok {
-		return e.unsupported("claiming addresses")
-	}
-	if err := c.Claim(ifindex, addr, hw); err != nil {
+	if err := e.can(ok, "claiming addresses"); err != nil {
 		return err
 	}
-	e.b.atClose(membership{ifindex, addr}, func() error { return c.Unclaim(ifindex, addr) })
+	return e.b.hold(membership{"claim", ifindex, addr, ""},
+		func() error { return c.Claim(ifindex, addr, hw) },
+		func() error { return c.Unclaim(ifindex, addr) })
+}
+
+// Unclaim gives a claimed address up. Errors are as for Join.
+func (e *Env) Unclaim(ifindex int, addr netip.Addr) error {
+	_, ok := transport.As[transport.Claimer](e.b.host.t)
+	if err := e.can(ok, "claiming addresses"); err != nil {
+		return err
+	}
+	return e.b.letGo(membership{"claim", ifindex, addr, ""})
+}
+
+func (e *Env) can(able bool, feature string) error {
+	switch {
+	case !e.live:
+		return ErrNotOnLoop
+	case !able:
+		return &transport.UnsupportedError{Transport: e.b.host.caps.Name, Feature: feature}
+	}
 	return nil
 }
 
-// Unclaim gives a claimed address up.
-func (e *Env) Unclaim(ifindex int, addr netip.Addr) error {
-	c, ok := transport.As[transport.Claimer](e.b.host.t)
-	if !ok {
-		return e.unsupported("claiming addresses")
-	}
-	e.b.notAtClose(membership{ifindex, addr})
-	return c.Unclaim(ifindex, addr)
-}
-
-func (e *Env) unsupported(feature string) error {
-	return &transport.UnsupportedError{Transport: e.b.host.caps.Name, Feature: feature}
-}
-
-// A membership is something that ends with its binding.
+// A membership is something of the transport that bindings share, and that
+// ends with the last of them.
 type membership struct {
+	kind    string
 	ifindex int
 	addr    netip.Addr
+	sources string
 }
 
-func (b *Binding) atClose(m membership, undo func() error) {
-	b.undoMu.Lock()
-	defer b.undoMu.Unlock()
-	if b.undo == nil {
-		b.undo = map[membership]func() error{}
+// memberships are those of a host.
+type memberships struct {
+	mu  sync.Mutex
+	all map[membership]*held
+}
+
+type held struct {
+	by  map[*Binding]bool
+	end func() error
+}
+
+func (b *Binding) hold(m membership, begin, end func() error) error {
+	ms := &b.host.members
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	h := ms.all[m]
+	if h == nil {
+		if err := begin(); err != nil {
+			return err
+		}
+		h = &held{by: map[*Binding]bool{}, end: end}
+		if ms.all == nil {
+			ms.all = map[membership]*held{}
+		}
+		ms.all[m] = h
 	}
-	b.undo[m] = undo
+	h.by[b] = true
+	return nil
 }
 
-func (b *Binding) notAtClose(m membership) {
-	b.undoMu.Lock()
-	defer b.undoMu.Unlock()
-	delete(b.undo, m)
+func (b *Binding) letGo(m membership) error {
+	ms := &b.host.members
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	return ms.letGo(m, b)
+}
+
+func (ms *memberships) letGo(m membership, b *Binding) error {
+	h := ms.all[m]
+	if h == nil || !h.by[b] {
+		return nil
+	}
+	if delete(h.by, b); len(h.by) > 0 {
+		return nil
+	}
+	delete(ms.all, m)
+	return h.end()
+}
+
+// leaveAll ends what b holds.
+func (b *Binding) leaveAll() {
+	ms := &b.host.members
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for m := range ms.all {
+		if err := ms.letGo(m, b); err != nil && !isClosed(err) {
+			b.host.cfg.Log.Warn("proto: leave", "interface", m.ifindex, "address", m.addr, "error", err)
+		}
+	}
 }

@@ -42,6 +42,8 @@ var (
 	ErrStepped = transport.ErrStepped
 )
 
+var errTruncated = errors.New("proto: the packet was cut off when it was captured")
+
 // A HeaderError says which field of a Header cannot be sent.
 type HeaderError struct {
 	Field  string // such as "Dst"

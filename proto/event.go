@@ -63,7 +63,7 @@ func (b *Binding) sendFailed(err error, d []byte, cookie uint64) {
 	if b.errorHandler == nil {
 		return
 	}
-	e := &NetworkError{Origin: transport.OriginLocal, Errno: err, Cookie: cookie, Time: b.host.clock().UnixNano()}
+	e := &NetworkError{Origin: transport.OriginLocal, Errno: err, Cookie: cookie, Time: b.host.toTime(b.host.nowNs()).UnixNano()}
 	var tooBig *transport.TooBigError
 	if errors.As(err, &tooBig) {
 		e.MTU, e.Errno = tooBig.MTU, syscall.EMSGSIZE

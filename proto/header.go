@@ -201,6 +201,6 @@ func (h *Host) maxPayload(hdr int, v6 bool) int {
 	return room - hdr
 }
 
-func (h *Host) tooBig(size int) error {
-	return &transport.TooBigError{Size: size, MTU: h.caps.MaxPacket}
+func (h *Host) tooBig(size int, v6 bool) error {
+	return &transport.TooBigError{Size: size, MTU: h.maxPayload(0, v6)}
 }

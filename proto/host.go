@@ -61,10 +61,14 @@ type Host struct {
 	next     atomic.Int64 // when the earliest timer is due, host time
 	housekey atomic.Bool  // some binding has posted functions or packets left to send
 	starved  atomic.Bool  // some binding waits for room to send
+	asked    atomic.Bool  // … and has not been looked after yet
 	mode     atomic.Int32 // how it is driven
+	polling  atomic.Bool  // Poll is running
+	shift    atomic.Int64 // what host time is behind the time since epoch: nothing, until Poll is given another clock's
 	polled   atomic.Int64 // host time given to the latest Poll
 	links    atomic.Pointer[links]
 	routes   routeCache
+	members  memberships
 
 	mu       sync.Mutex // guards what follows; not held during callbacks
 	bindings atomic.Pointer[[]*Binding]
@@ -74,6 +78,8 @@ type Host struct {
 	past     BindingStats // of bindings closed
 
 	foreign atomic.Bool // packets to foreign addresses are delivered
+
+	turns atomic.Uint64 // how often the first queue's Wait has returned
 
 	roomMu sync.Mutex
 	roomC  chan struct{} // closed when there is room to send; nil if nobody waits
@@ -135,11 +141,14 @@ func (h *Host) nowNs() int64 {
 	if !h.ownClock && h.mode.Load() == modePoll {
 		return h.polled.Load()
 	}
-	return int64(h.clock().Sub(h.epoch))
+	return int64(h.clock().Sub(h.epoch)) - h.shift.Load()
 }
 
-func (h *Host) toNs(t time.Time) int64    { return int64(t.Sub(h.epoch)) }
-func (h *Host) toTime(ns int64) time.Time { return h.epoch.Add(time.Duration(ns)) }
+func (h *Host) toNs(t time.Time) int64 { return int64(t.Sub(h.epoch)) - h.shift.Load() }
+func (h *Host) toTime(ns int64) time.Time {
+	shift := h.shift.Load()
+	return h.epoch.Add(time.Duration(min(ns, never-max(shift, 0)) + shift))
+}
 
 // lowerNext brings forward the time at which the loop looks after timers.
 func (h *Host) lowerNext(due int64, q *queue) {

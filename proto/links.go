@@ -38,6 +38,15 @@ func lastAddr(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
+func (l *links) byIndex(index int) *transport.Interface {
+	for i := range l.all {
+		if l.all[i].Index == index {
+			return &l.all[i]
+		}
+	}
+	return nil
+}
+
 func (l *links) byName(name string) *transport.Interface {
 	for i := range l.all {
 		if l.all[i].Name == name {
@@ -47,15 +56,15 @@ func (l *links) byName(name string) *transport.Interface {
 	return nil
 }
 
-// source is the address of the outgoing interface, or of the one that dst is
-// on the link of, or of the only one there is.
+// source is the address of the outgoing interface; if that is not given, of the
+// one that dst is on the link of, or else of the first that is up and has one.
 func (l *links) source(dst netip.Addr, ifindex int) (src netip.Addr) {
 	for i := range l.all {
 		it := &l.all[i]
 		if ifindex != 0 && it.Index != ifindex {
 			continue
 		}
-		if ifindex == 0 && it.Loopback != dst.IsLoopback() {
+		if ifindex == 0 && (!it.Up || it.Loopback != dst.IsLoopback()) {
 			continue
 		}
 		for _, p := range it.Prefixes {
@@ -74,11 +83,11 @@ func (l *links) source(dst netip.Addr, ifindex int) (src netip.Addr) {
 // whether dst is a unicast address of this host. What a transport delivers is
 // addressed to this host, unless foreign packets were asked for.
 func (h *Host) isOwn(dst netip.Addr, t transport.PacketType) bool {
-	if t != transport.PacketHost || dst.IsMulticast() || dst == broadcast4 || dst.IsUnspecified() {
+	if t != transport.PacketHost || dst.IsMulticast() || dst.IsUnspecified() {
 		return false
 	}
 	l := h.links.Load()
-	if _, yes := l.broadcast[dst]; yes {
+	if l.isBroadcast(dst) {
 		return false
 	}
 	if !h.foreign.Load() {
@@ -95,8 +104,14 @@ func (h *Host) isLocal(p *Packet) bool {
 		return false
 	}
 	l := h.links.Load()
-	_, broadcast := l.broadcast[dst]
-	return broadcast || dst.IsMulticast() || dst == broadcast4 || l.has(dst)
+	return l.isBroadcast(dst) || dst.IsMulticast() || l.has(dst)
+}
+
+// isBroadcast reports whether this is the limited broadcast address, or that of
+// a subnet.
+func (l *links) isBroadcast(a netip.Addr) bool {
+	_, subnet := l.broadcast[a]
+	return subnet || a == broadcast4
 }
 
 // has reports whether an interface has this address.

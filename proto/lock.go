@@ -34,13 +34,15 @@ func (l *loopLock) lock() {
 	}
 }
 
-func (l *loopLock) unlock() {
-	if l.state.Swap(lockFree) == lockContended {
-		select {
-		case l.wake <- struct{}{}:
-		default: // a wake-up is pending already
-		}
+func (l *loopLock) unlock() (contended bool) {
+	if l.state.Swap(lockFree) != lockContended {
+		return false
 	}
+	select {
+	case l.wake <- struct{}{}:
+	default: // a wake-up is pending already
+	}
+	return true
 }
 
 func (l *loopLock) locked() bool { return l.state.Load() != lockFree }

@@ -2,6 +2,8 @@
 
 package proto
 
+import "runtime"
+
 // This file is the loop's entry and exit: taking the binding's lock for a
 // callback, and what is looked after before it is let go.
 
@@ -21,16 +23,16 @@ func (b *Binding) acquire(env *Env) bool {
 // for any other goroutine.
 func (b *Binding) release(q *queue) {
 	env := b.active
-	if b.notified.Load() && b.notified.Swap(false) {
-		b.runWaiters(env)
-	}
+	b.runNotified()
 	if next := b.timers.next(); next != b.due.Load() {
 		b.due.Store(next)
 		b.host.lowerNext(next, q)
 	}
 	env.live = false
 	b.active = nil
-	b.lock.unlock()
+	if b.lock.unlock() && q != nil {
+		runtime.Gosched() // or a busy loop takes the lock again before whoever waits has woken up
+	}
 }
 
 // checkLoop reports whether the caller may use what the lock guards.

@@ -62,22 +62,25 @@ func (o *outbox) next() (*transport.Slot, error) {
 	return &o.b.Slots[o.n], nil
 }
 
+// reserveMore takes more slots, without making room for them.
+func (o *outbox) reserveMore() error {
+	o.tx.mu.Lock()
+	defer o.tx.mu.Unlock()
+	return o.tx.q.Reserve(&o.b, o.grow)
+}
+
 func (o *outbox) reserve() error {
 	if o.n >= o.max {
 		if o.flushAll(); o.stuck {
 			return transport.ErrNoSlots
 		}
 	}
-	o.tx.mu.Lock()
-	err := o.tx.q.Reserve(&o.b, o.grow)
-	o.tx.mu.Unlock()
+	err := o.reserveMore()
 	if err == transport.ErrNoSlots && o.n > 0 {
 		if o.flushAll(); o.stuck {
 			return err
 		}
-		o.tx.mu.Lock()
-		err = o.tx.q.Reserve(&o.b, 1)
-		o.tx.mu.Unlock()
+		err = o.reserveMore()
 	}
 	if err != nil {
 		o.stuck = o.stuck || err == transport.ErrNoSlots
@@ -105,6 +108,7 @@ func (o *outbox) flushAll() {
 		}
 		b.sendFailed(err, o.bad, o.badCookie)
 	}
+	o.giveBack()
 }
 
 // flush sends what is staged, up to the first packet that cannot be sent: that
@@ -130,10 +134,7 @@ func (o *outbox) flush() (b *Binding, err error) {
 	}
 	o.owners = shift(o.owners, 1)
 	o.n--
-	o.b.Drop() // its slot goes back with the next Commit, below if it was the last
-	if o.n == 0 {
-		o.giveBack()
-	}
+	o.b.Drop() // its slot goes back with the next Commit
 	b.stats.sendDropped[dropReason(err)].Add(1)
 	return b, err
 }
@@ -159,6 +160,7 @@ func shift(s []*Binding, n int) []*Binding {
 
 // giveBack returns all slots; nothing may be staged.
 func (o *outbox) giveBack() {
+	o.slot.open = false
 	if len(o.b.Slots) == 0 {
 		return
 	}

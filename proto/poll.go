@@ -13,10 +13,19 @@ import (
 // the timers due at now and the posted functions, and sends what they staged.
 // The callbacks' Env.Now is now. It returns when to call it next: now means at
 // once, a later time is that of the next timer, and the zero time means that
-// only input will change anything. Poll must not be called concurrently.
+// only input will change anything. Times given to Poll must not go back; they
+// need not be the system's, except that a transport with a clock of its own
+// (transport.Clock) must be polled with its time. Errors: ErrRunning while Run
+// or another Poll runs, also inside a callback; those of the transport.
 func (h *Host) Poll(now time.Time) (next time.Time, err error) {
-	if h.mode.Load() != modePoll && !h.mode.CompareAndSwap(modeIdle, modePoll) {
+	if h.polling.Swap(true) {
 		return time.Time{}, ErrRunning
+	}
+	defer h.polling.Store(false)
+	if h.mode.Load() != modePoll {
+		if !h.setMode(modePoll, now) {
+			return time.Time{}, ErrRunning
+		}
 	}
 	h.polled.Store(h.toNs(now))
 	again := false
@@ -29,7 +38,7 @@ func (h *Host) Poll(now time.Time) (next time.Time, err error) {
 	}
 	due := h.next.Load()
 	switch {
-	case again || h.housekey.Load() || due <= h.polled.Load():
+	case again || h.asked.Load() || h.housekey.Load() || due <= h.polled.Load():
 		return now, nil
 	case due != never:
 		return h.toTime(due), nil
@@ -37,8 +46,23 @@ func (h *Host) Poll(now time.Time) (next time.Time, err error) {
 	return time.Time{}, nil
 }
 
+// setMode changes how the host is driven, unless Run drives it. Host time goes
+// on from where it is, whatever clock now is on.
+func (h *Host) setMode(mode int32, now time.Time) bool {
+	before := h.nowNs()
+	if old := h.mode.Load(); old == modeRun || !h.mode.CompareAndSwap(old, mode) {
+		return false
+	}
+	if !h.ownClock {
+		h.shift.Store(int64(now.Sub(h.epoch)) - before)
+	}
+	return true
+}
+
 // pass is one round of a loop. It reports whether there is more to do at once.
 func (q *queue) pass() (more bool, err error) {
+	q.passing.lock()
+	defer q.passing.unlock()
 	defer q.finish()
 	if q.out.n != 0 && q.out.stuck {
 		q.out.flushAll()
@@ -48,7 +72,8 @@ func (q *queue) pass() (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		more = n >= q.h.cfg.Batch
+		more = n >= q.h.cfg.Batch || q.again
+		q.again = false
 	}
 	if q.index == 0 {
 		more = q.chores() || more
@@ -97,6 +122,7 @@ func (q *queue) runDue(now int64) (more bool) {
 // wait for it.
 func (q *queue) roomCheck() {
 	h := q.h
+	h.asked.Store(false)
 	h.starved.Store(false)
 	if _, err := q.out.next(); errors.Is(err, transport.ErrNoSlots) {
 		h.starved.Store(true)
@@ -105,12 +131,12 @@ func (q *queue) roomCheck() {
 	for _, b := range *h.bindings.Load() {
 		b.roomAgain(q)
 	}
-	h.roomFound()
 }
 
 // starve has the loop look for room to send, on behalf of somebody who waits
 // for it.
 func (h *Host) starve() {
 	h.starved.Store(true)
+	h.asked.Store(true)
 	h.queues[0].tq.Wake()
 }

@@ -18,10 +18,13 @@ type queue struct {
 	tx    txSide // the transport queue's sending side, shared by all who send through it
 	out   outbox // what the callbacks of this loop send
 
+	passing loopLock // held during a pass
+
 	// The rest belongs to the goroutine that drives the loop.
 	cur    *Binding   // whose lock the loop holds
 	env    *Env       // cur's Env for this queue
 	pkt    *Packet    // being handled
+	again  bool       // a panic ended Recv: there may be more
 	by     *Binding   // handling it, if not cur
 	ended  []*Binding // want EndBatch at the end of this pass
 	counts queueCounts
@@ -38,6 +41,7 @@ func newQueue(h *Host, tq transport.Queue, index int) *queue {
 	q := &queue{h: h, tq: tq, index: index}
 	q.tx.q = tq
 	q.out.init(h, &q.tx)
+	q.passing.init()
 	return q
 }
 
@@ -61,7 +65,7 @@ func (q *queue) recovered(v any) {
 	if q.by != nil {
 		b = q.by
 	}
-	q.pkt, q.by = nil, nil
+	q.pkt, q.by, q.again = nil, nil, true
 	q.out.abandon()
 	b.drop(transport.HandlerPanic)
 	if v == nil {
@@ -91,7 +95,7 @@ func (q *queue) Deliver(p *Packet) {
 		q.drop(transport.Closed)
 		return
 	}
-	q.out.nowOK = false
+	q.out.nowOK, q.out.slot.open = false, false
 	q.pkt = p
 	err := b.handler.HandlePacket(q.env, p)
 	q.pkt = nil
@@ -167,7 +171,6 @@ func (q *queue) finish() {
 			} else if b == q.cur || q.switchTo(b) {
 				q.endBatch(b, q.env)
 			}
-			b.inBatch[q.index] = false
 		}
 		q.ended = q.ended[:0]
 	}
@@ -185,11 +188,18 @@ func (q *queue) finish() {
 //
 //go:noinline
 func (q *queue) endBatch(b *Binding, env *Env) {
-	q.out.nowOK = false
+	q.out.nowOK, q.out.slot.open = false, false
+	returned := false
+	defer func() {
+		if !returned {
+			q.release() // also if it ends its goroutine, which is no panic
+		}
+	}()
 	defer b.contain(&q.out)
 	if err := b.batchEnder.EndBatch(env); err != nil {
 		b.failed("EndBatch", err)
 	}
+	returned = true
 }
 
 // drop counts a packet that no handler was responsible for.

@@ -18,7 +18,9 @@ func (o *outbox) reserveFor(b *Binding, hd Header, n int) (*Slot, error) {
 		return nil, err
 	}
 	if hd.Protocol == 0 && !hd.Exact {
-		hd.Protocol = b.protocol()
+		if hd.Protocol = b.protocol(); hd.Protocol == 0 {
+			return nil, &HeaderError{"Protocol", "is not given, and the binding is for all of them"}
+		}
 	}
 	src, err := o.h.route(&hd, o.time())
 	if err != nil {
@@ -31,7 +33,7 @@ func (o *outbox) reserveFor(b *Binding, hd Header, n int) (*Slot, error) {
 func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, error) {
 	hdr, v6 := hd.len(), hd.Dst.Is6()
 	if n < 0 || n > o.h.maxPayload(hdr, v6) {
-		return nil, o.h.tooBig(hdr + n)
+		return nil, o.h.tooBig(hdr+max(n, 0), v6)
 	}
 	ts, err := o.next()
 	if err != nil {
@@ -67,7 +69,7 @@ func (o *outbox) copyPacket(b *Binding, ifindex int, p *Packet) (*Slot, error) {
 		return nil, ErrSlotOpen
 	}
 	if len(p.Data) > o.h.caps.MaxPacket {
-		return nil, o.h.tooBig(len(p.Data))
+		return nil, o.h.tooBig(len(p.Data), p.Is6())
 	}
 	ts, err := o.next()
 	if err != nil {

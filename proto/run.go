@@ -22,26 +22,32 @@ type run struct {
 // waiting, the first of them on the caller's goroutine, and a goroutine for
 // each Runner. It returns nil when ctx has ended, and an error when the
 // transport fails or is closed. All goroutines it started have ended then. The
-// handlers stay registered; Run may be called again. Errors: ErrRunning;
-// ErrStepped on a transport that is driven step by step.
+// handlers stay registered; Run may be called again. Errors: ErrRunning while
+// Run or Poll runs; ErrStepped on a transport that is driven step by step.
 func (h *Host) Run(ctx context.Context) error {
 	if h.caps.Stepped {
 		return ErrStepped
 	}
-	if !h.mode.CompareAndSwap(modeIdle, modeRun) && !h.mode.CompareAndSwap(modePoll, modeRun) {
+	if h.polling.Load() || !h.setMode(modeRun, h.clock()) {
 		return ErrRunning
 	}
 	defer h.mode.Store(modeIdle)
 	r := new(run)
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
+	woken := make(chan struct{})
 	release := context.AfterFunc(r.ctx, func() {
+		defer close(woken)
 		r.ended.Store(true)
 		for _, q := range h.queues {
 			q.tq.Wake()
 		}
 	})
-	defer release()
+	defer func() {
+		if !release() {
+			<-woken
+		}
+	}()
 	h.mu.Lock()
 	h.run = r
 	all := *h.bindings.Load()
@@ -72,7 +78,6 @@ func (r *run) cancelOn(err error) {
 
 // loop receives and waits until the run has ended.
 func (q *queue) loop(r *run) error {
-	defer q.finish()
 	for !r.ended.Load() {
 		more, err := q.pass()
 		if err != nil {
@@ -84,13 +89,17 @@ func (q *queue) loop(r *run) error {
 		if err := q.wait(); err != nil {
 			return err
 		}
+		if q.index == 0 {
+			q.h.turns.Add(1)
+			q.h.roomFound()
+		}
 	}
 	return nil
 }
 
 // startRunner starts b's Runner if it has one and Run is in progress.
 func (h *Host) startRunner(b *Binding) {
-	if b.runner == nil {
+	if b.runner == nil || !b.started.Load() {
 		return
 	}
 	h.mu.Lock()

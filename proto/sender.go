@@ -7,8 +7,9 @@ import "context"
 // A Sender sends packets in bulk from one goroutine, beside the loop and
 // without its lock. Packets gather until Flush, or until a batch is full.
 type Sender struct {
-	b *Binding
-	o outbox
+	b     *Binding
+	o     outbox
+	turns uint64
 }
 
 // NewSender returns a sender for packets of b's protocol. It may be used by one
@@ -26,6 +27,7 @@ func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
 		return nil, errClosed
 	}
 	s.o.nowOK = false
+	s.turns = s.b.host.turns.Load()
 	return s.o.reserveFor(s.b, hd, n)
 }
 
@@ -43,11 +45,18 @@ func (s *Sender) Send(hd Header, payload []byte) error {
 // first packet that cannot be sent: it is dropped and counted, what follows it
 // stays for the next Flush. ErrNoSlots means that there is no room now.
 func (s *Sender) Flush() error {
+	if s.o.slot.open {
+		return ErrSlotOpen
+	}
 	if s.o.n == 0 {
 		s.o.giveBack()
 		return nil
 	}
+	s.turns = s.b.host.turns.Load()
 	_, err := s.o.flush()
+	if s.o.n == 0 {
+		s.o.giveBack()
+	}
 	return err
 }
 
@@ -65,9 +74,9 @@ func (s *Sender) Wait(cancel <-chan struct{}) error {
 		return ErrOnLoop
 	}
 	select {
-	case <-s.b.host.room():
+	case <-s.b.host.room(s.turns):
 		return nil
-	case <-s.b.gone:
+	case <-s.b.closing:
 		return errClosed
 	case <-cancel:
 		return context.Canceled
@@ -75,14 +84,22 @@ func (s *Sender) Wait(cancel <-chan struct{}) error {
 }
 
 // room returns a channel that is closed when there is room to send.
-func (h *Host) room() <-chan struct{} {
+func (h *Host) room(turns uint64) <-chan struct{} {
 	h.roomMu.Lock()
 	defer h.roomMu.Unlock()
+	if h.turns.Load() != turns {
+		return closedChan() // there may have been room in the meantime
+	}
 	if h.roomC == nil {
 		h.roomC = make(chan struct{})
 	}
-	h.starve()
 	return h.roomC
+}
+
+func closedChan() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
 }
 
 // roomFound tells those who wait in room.

@@ -37,8 +37,8 @@ func (s *Slot) SetLen(n int) error {
 	if !s.open {
 		return ErrSlotDone
 	}
-	if n < 0 || s.hdr+n > s.o.h.caps.MaxPacket || s.hdr+n > cap(s.ts.Data) {
-		return &transport.TooBigError{Size: s.hdr + n, MTU: s.o.h.caps.MaxPacket}
+	if n < 0 || n > s.o.h.maxPayload(s.hdr, s.ts.Data[0]>>4 == 6) || n > cap(s.ts.Data)-s.hdr {
+		return s.o.h.tooBig(s.hdr+max(n, 0), s.ts.Data[0]>>4 == 6)
 	}
 	s.ts.Data = s.ts.Data[:s.hdr+n]
 	return nil

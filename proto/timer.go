@@ -29,7 +29,8 @@ func (t *Timer) Reset(d time.Duration) error {
 	if err := t.b.checkLoop(); err != nil {
 		return err
 	}
-	t.b.timers.arm(t, t.b.env().nowNs()+max(int64(d), 0))
+	now := t.b.env().nowNs()
+	t.b.timers.arm(t, now+min(max(int64(d), 0), never-max(now, 0)))
 	return nil
 }
 
