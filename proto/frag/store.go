@@ -1,0 +1,84 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package frag
+
+// keep stores the data of a fragment that e covers now.
+func (r *Reassembler) keep(i uint32, f *fragment, m *Meta) Verdict {
+	e := &r.entries[i]
+	src := f.data()
+	first := f.off == 0 && e.first == 0
+	if first {
+		src = f.b[:f.hdr+len(src)]
+	}
+	head, ok := r.store(i, src)
+	if !ok {
+		r.drop(i, NoMemory)
+		return NoMemory
+	}
+	p := r.newPiece()
+	r.pieces[p] = piece{off: uint16(f.off), n: uint16(f.end - f.off), chunk: head}
+	if e.tail != 0 {
+		r.pieces[e.tail].next = p
+	} else {
+		e.head = p
+	}
+	e.tail = p
+	e.fragments++
+	r.held++
+	if first {
+		e.first, e.hdr = p, uint16(f.hdr)
+		e.ifindex, e.cookie = m.IfIndex, m.Cookie
+	}
+	r.charge(e, pieceBytes)
+	if r.cfg.Policy != Linux && !r.trim(i) {
+		r.drop(i, NoMemory)
+		r.stats.Dropped[NoMemory]-- // Feed counts this fragment
+		return NoMemory
+	}
+	return Held
+}
+
+func (r *Reassembler) newPiece() uint32 {
+	if p := r.freePiece; p != 0 {
+		r.freePiece = r.pieces[p].next
+		return p
+	}
+	if len(r.pieces) == 0 {
+		r.pieces = append(r.pieces, piece{})
+	}
+	r.pieces = append(r.pieces, piece{})
+	return uint32(len(r.pieces) - 1)
+}
+
+// store copies src to chunks that are charged to entry i, dropping other
+// datagrams if there is no room.
+func (r *Reassembler) store(i uint32, src []byte) (head chunk, ok bool) {
+	before := r.arena.inUse
+	var tail chunk
+	for len(src) > 0 {
+		c := r.arena.take(len(src))
+		if c == 0 {
+			evicted := false
+			if r.cfg.Policy != Linux {
+				taken := r.arena.inUse
+				evicted = r.evict(i, memory)
+				before -= taken - r.arena.inUse
+			}
+			if evicted {
+				continue
+			}
+			r.arena.release(head)
+			return 0, false
+		}
+		if tail == 0 {
+			head = c
+		} else {
+			r.arena.join(tail, c)
+		}
+		tail = c
+		b, _ := r.arena.bytes(c)
+		src = src[copy(b, src):]
+	}
+	r.charge(&r.entries[i], r.arena.inUse-before)
+	return head, true
+}
