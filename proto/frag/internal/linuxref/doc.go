@@ -2,9 +2,7 @@
 
 // Package linuxref is a model of how Linux 6.x reassembles the fragments of one
 // datagram, for tests: a second opinion that shares no code and no structure
-// with what it judges. The algorithm was compared with a 6.18 kernel over 100,000
-// random scripts of fragments, IPv4 and IPv6, without a difference. It keeps every
-// fragment and copies it at will; memory limits, timers and header fields are
+// with what it judges. It keeps every fragment and copies it at will; memory limits, timers and header fields are
 // not part of it.
 //
 // With [Rules] the model departs from the kernel one by one in the respects in
