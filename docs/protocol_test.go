@@ -78,7 +78,7 @@ func TestSendReturnsWhenItIsCancelledClosedOrTooBig(t *testing.T) {
 		}
 		a = &End{Peer: n.B.Addr4}
 		n.A.Register(t, 254, a)
-		if err := a.Send(nil, make([]byte, 1500)); !errors.Is(err, syscall.EMSGSIZE) {
+		if err := a.Send(nil, make([]byte, 70_000)); !errors.Is(err, syscall.EMSGSIZE) {
 			t.Errorf("too big: %v", err)
 		}
 	})

@@ -30,6 +30,8 @@ const (
 	timeout  = 200 * time.Millisecond
 	maxTries = 20
 	maxQueue = 64
+
+	maxMessage = 65535 - 20 - headerLen // what an IPv4 packet holds
 )
 
 var errFull = errors.New("stop-and-wait: too many messages wait")
@@ -144,8 +146,8 @@ func (e *End) fail(env *proto.Env, err error) {
 
 // HandleError is called for packets that could not be sent.
 func (e *End) HandleError(env *proto.Env, ne *proto.NetworkError) error {
-	if errors.Is(ne, syscall.EMSGSIZE) {
-		e.fail(env, ne.Errno) // sending it again would not help
+	if errors.Is(ne, syscall.EPERM) {
+		e.fail(env, ne.Errno) // a firewall forbids it: sending it again would not help
 	}
 	return nil
 }
@@ -157,6 +159,8 @@ func (e *End) enqueue(env *proto.Env, msg []byte) (uint32, error) {
 		return 0, e.err
 	case len(e.queue) == maxQueue:
 		return 0, errFull
+	case len(msg) > maxMessage:
+		return 0, syscall.EMSGSIZE
 	}
 	e.queue = append(e.queue, bytes.Clone(msg)) // it may have to be sent again
 	if len(e.queue) == 1 {

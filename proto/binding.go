@@ -35,7 +35,9 @@ type Options struct {
 	// The transport must have Caps.Foreign.
 	Foreign bool
 
-	// Fragments delivers fragments as they come, beside whole packets.
+	// Fragments delivers fragments as they come, and not the packets that the
+	// host puts together from them: for this protocol it does not. Where the
+	// transport reassembles (Caps.Reassembles) there are no fragments.
 	Fragments bool
 
 	// MinTTL drops packets with a smaller TTL or hop limit, RFC 5082.

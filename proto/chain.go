@@ -14,6 +14,7 @@ type chain struct {
 	only      *Binding   // the single plain handler: nothing else to look at
 	observers []*Binding // see every packet first
 	takers    []*Binding // in order of registration, until one takes the packet
+	fragments bool       // one of them wants fragments as they are
 }
 
 // buildChain returns the chain of a protocol, nil if nobody wants it.
@@ -26,6 +27,7 @@ func buildChain(protocol int, all []*Binding) *chain {
 		if c == nil {
 			c = new(chain)
 		}
+		c.fragments = c.fragments || b.opts.Fragments
 		switch {
 		case b.opts.Observe:
 			c.observers = append(c.observers, b)
@@ -75,6 +77,8 @@ func (b *Binding) accepts(p *Packet) DropReason {
 	switch {
 	case p.Fragment() && !b.opts.Fragments:
 		return transport.FragmentUnexpected
+	case b.opts.Fragments && p.FragSize != 0 && b.host.queues[0].frags != nil:
+		return transport.Duplicate // it had the fragments
 	case p.TTL() < b.opts.MinTTL:
 		return transport.Filtered
 	case len(b.opts.Interfaces) != 0 && !slices.Contains(b.opts.Interfaces, int(p.IfIndex)):

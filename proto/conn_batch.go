@@ -121,13 +121,17 @@ func (c *Conn) tryBatch(ms []Message) (n int, err error) {
 }
 
 func (c *Conn) stage(m *Message) error {
+	hd := c.header(m)
+	if n := hd.len() + len(m.Buf); !c.h.fits(n) && n <= c.h.caps.MaxPacket {
+		return transport.ErrNoSlots // it may be cut, and so goes by itself
+	}
 	if c.out.n == len(c.out.b.Slots) {
 		// A flush on the way, as reserving does it, would be lost sight of.
 		if err := c.out.reserveMore(); err != nil {
 			return err
 		}
 	}
-	s, err := c.out.reserveFor(c.b, c.header(m), len(m.Buf))
+	s, err := c.out.reserveFor(c.b, hd, len(m.Buf))
 	if err != nil {
 		return err
 	}

@@ -99,10 +99,10 @@ func (c *Conn) try(b []byte, hd *Header) error {
 	if err := s.Commit(); err != nil {
 		return err
 	}
-	if _, err = c.out.flush(); err == transport.ErrNoSlots {
-		c.out.unstage() // it is for the caller to try again
-	} else {
-		c.out.giveBack()
+	if _, err = c.out.flush(); err != nil {
+		c.out.unstage() // it is for the caller to try again; of fragments, the rest is of no use
+		return err
 	}
-	return err
+	c.out.giveBack()
+	return nil
 }

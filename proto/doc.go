@@ -34,6 +34,13 @@
 // Clone. A [Slot] is the memory a packet is sent from: it belongs to the caller
 // until Commit or Discard. In the steady state nothing is allocated per packet.
 //
+// # Fragments
+//
+// Packets above the path's MTU are cut where the transport does not do it,
+// unless their FragMode forbids it, and fragments are put together where the
+// transport does not do it, within the limits of Config.Reassembly. A handler
+// gets whole packets, with the size of the largest fragment in FragSize.
+//
 // # Drivers
 //
 // [Host.Run] runs live until its context ends. [Host.Poll] makes one pass that
@@ -48,8 +55,6 @@
 //
 // # Limitations
 //
-// Packets above the MTU are refused with a *transport.TooBigError by transports
-// that do not fragment, and fragments are dropped where the transport does not
-// reassemble, both counted. ICMP errors reach ErrorHandlers as far as the
-// transport reports them.
+// The path MTU is that of the route, or of the interface: nothing is learnt from
+// ICMP. ICMP errors reach ErrorHandlers as far as the transport reports them.
 package proto

@@ -86,8 +86,9 @@ func (s *script) HandleError(e *proto.Env, x *proto.NetworkError) error {
 func addsUp(t *testing.T, h *proto.Host) proto.Stats {
 	t.Helper()
 	s := h.Stats()
-	if s.Received != s.Taken+s.Observed+s.Dropped.Total() {
-		t.Errorf("received %d, but taken %d + observed %d + dropped %d", s.Received, s.Taken, s.Observed, s.Dropped.Total())
+	if s.Received+s.Reassembled != s.Taken+s.Observed+s.Dropped.Total()+s.Fragments+s.Held {
+		t.Errorf("received %d and put %d together, but taken %d + observed %d + dropped %d + fragments %d + held %d",
+			s.Received, s.Reassembled, s.Taken, s.Observed, s.Dropped.Total(), s.Fragments, s.Held)
 	}
 	return s
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"protean/proto/frag"
 	"protean/transport"
 )
 
@@ -23,6 +24,11 @@ type Config struct {
 	// Seed seeds every random choice of the host and what Env.Rand returns. 0
 	// takes a random one.
 	Seed uint64
+
+	// Reassembly says how fragments are put together, and within which limits,
+	// for each queue of the transport, where the transport does not do it
+	// itself. OnExpire is called on the loop.
+	Reassembly frag.Config
 
 	// Batch is the number of packets taken from a queue before timers and
 	// posted functions get their turn; 0: 64.
@@ -69,6 +75,7 @@ type Host struct {
 	links    atomic.Pointer[links]
 	routes   routeCache
 	members  memberships
+	ids      identifications
 
 	mu       sync.Mutex // guards what follows; not held during callbacks
 	bindings atomic.Pointer[[]*Binding]
@@ -108,6 +115,7 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	if h.cfg.Log == nil {
 		h.cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	h.ids.init(h.cfg.Seed)
 	if h.cfg.Seed == 0 {
 		h.cfg.Seed = rand.Uint64()
 	}

@@ -47,20 +47,6 @@ func rawHost(t *testing.T, n *netlab.Node, cfg rawip.Config) *proto.Host {
 	return h
 }
 
-func handle(t *testing.T, h *proto.Host, protocol uint8, hd proto.Handler) *proto.Binding {
-	t.Helper()
-	b, err := h.Handle(protocol, hd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
-}
-
 func TestTheSameHandlerRunsOverRawSockets(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
@@ -70,7 +56,7 @@ func TestTheSameHandlerRunsOverRawSockets(t *testing.T) {
 				handle(t, rawHost(t, b, cfg), 253, proto.HandlerFunc(replyInPlace))
 				h := rawHost(t, a, cfg)
 				c := conn(t)(h.Dial(253, dst, nil))
-				for _, s := range []string{"", "x", strings.Repeat("y", 1400)} {
+				for _, s := range []string{"", "x", string(noise(1400)), string(noise(3000)), string(noise(64_000))} {
 					write(t, c, s)
 					if got := read(t, c); got != s {
 						t.Errorf("%d bytes came back as %d", len(s), len(got))

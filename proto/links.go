@@ -13,12 +13,16 @@ import (
 type links struct {
 	all       []transport.Interface
 	broadcast map[netip.Addr]struct{} // subnet broadcast addresses
+	minMTU    int                     // of the interfaces that are up; 0 if there is none
 }
 
 // setLinks replaces what the host knows of its interfaces.
 func (h *Host) setLinks(all []transport.Interface) {
 	l := &links{all: all, broadcast: map[netip.Addr]struct{}{}}
 	for i := range all {
+		if it := &all[i]; it.Up && it.MTU > 0 && (l.minMTU == 0 || it.MTU < l.minMTU) {
+			l.minMTU = it.MTU
+		}
 		for _, p := range all[i].Prefixes {
 			if a := p.Addr(); a.Is4() && p.Bits() < 31 && all[i].Broadcast {
 				l.broadcast[lastAddr(p)] = struct{}{}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 
+	"protean/proto/frag"
 	"protean/transport"
 )
 
@@ -29,6 +30,9 @@ type outbox struct {
 	stuck  bool       // the latest flush ended for lack of room
 	slot   Slot       // the open slot, one at a time
 	max    int        // most packets to stage
+
+	whole    []byte // a packet that is being cut
+	splitter frag.Splitter
 
 	bad       []byte // what the latest flush dropped; valid until the next call
 	badCookie uint64

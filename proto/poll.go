@@ -36,7 +36,10 @@ func (h *Host) Poll(now time.Time) (next time.Time, err error) {
 		}
 		again = again || more
 	}
-	due := h.next.Load()
+	due := int64(never)
+	for _, q := range h.queues {
+		due = min(due, q.due())
+	}
 	switch {
 	case again || h.asked.Load() || h.housekey.Load() || due <= h.polled.Load():
 		return now, nil
@@ -75,6 +78,7 @@ func (q *queue) pass() (more bool, err error) {
 		more = n >= q.h.cfg.Batch || q.again
 		q.again = false
 	}
+	q.expire()
 	if q.index == 0 {
 		more = q.chores() || more
 	}

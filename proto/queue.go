@@ -20,6 +20,8 @@ type queue struct {
 
 	passing loopLock // held during a pass
 
+	frags *reassembly // nil where the transport reassembles
+
 	// The rest belongs to the goroutine that drives the loop.
 	cur    *Binding   // whose lock the loop holds
 	env    *Env       // cur's Env for this queue
@@ -42,6 +44,9 @@ func newQueue(h *Host, tq transport.Queue, index int) *queue {
 	q.tx.q = tq
 	q.out.init(h, &q.tx)
 	q.passing.init()
+	if !h.caps.Reassembles {
+		q.frags = newReassembly(&h.cfg.Reassembly)
+	}
 	return q
 }
 
@@ -81,16 +86,18 @@ func (q *queue) recovered(v any) {
 func (q *queue) Deliver(p *Packet) {
 	q.counts.received++
 	q.counts.bytes += uint64(len(p.Data))
+	q.dispatch(p)
+}
+
+// dispatch has a packet handled. It is part of Deliver, and called again for
+// packets put together from fragments.
+func (q *queue) dispatch(p *Packet) {
 	c := q.h.table[p.Protocol()].Load()
-	if c == nil {
-		q.drop(transport.NoHandler)
+	if c == nil || c.only == nil || p.Fragment() {
+		q.dispatchSlowly(c, p)
 		return
 	}
 	b := c.only
-	if b == nil || p.Fragment() {
-		q.deliverChain(c, p)
-		return
-	}
 	if b != q.cur && !q.enter(b) {
 		q.drop(transport.Closed)
 		return
@@ -104,6 +111,18 @@ func (q *queue) Deliver(p *Packet) {
 		return
 	}
 	q.counts.taken++
+}
+
+// dispatchSlowly is dispatch for all but the common case.
+func (q *queue) dispatchSlowly(c *chain, p *Packet) {
+	switch {
+	case p.Fragment() && q.frags != nil:
+		q.fragment(c, p)
+	case c == nil:
+		q.drop(transport.NoHandler)
+	default:
+		q.deliverChain(c, p)
+	}
 }
 
 // refused deals with a packet that its only handler did not take.
@@ -182,6 +201,7 @@ func (q *queue) finish() {
 		q.out.giveBack()
 	}
 	q.stats.publish(&q.counts)
+	q.countFragments()
 }
 
 // endBatch calls EndBatch, containing its panic.
@@ -205,14 +225,24 @@ func (q *queue) endBatch(b *Binding, env *Env) {
 // drop counts a packet that no handler was responsible for.
 func (q *queue) drop(r DropReason) { q.stats.dropped[r].Add(1) }
 
+// due is when the loop has something to do next, if nothing comes in.
+func (q *queue) due() int64 {
+	due := int64(never)
+	if q.index == 0 {
+		due = q.h.next.Load()
+	}
+	if q.frags != nil {
+		due = min(due, q.frags.next)
+	}
+	return due
+}
+
 // wait blocks until there is something to do. The first queue's loop also
 // looks after timers.
 func (q *queue) wait() error {
 	var until time.Time
-	if q.index == 0 {
-		if due := q.h.next.Load(); due != never {
-			until = q.h.toTime(due)
-		}
+	if due := q.due(); due != never {
+		until = q.h.toTime(due)
 	}
 	return q.tq.Wait(until)
 }

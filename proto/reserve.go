@@ -52,13 +52,15 @@ func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, err
 		hd.put4(ts.Data, src, id)
 	}
 	ts.IfIndex, ts.Frag, ts.Stamp, ts.Cookie = int32(hd.IfIndex), hd.Frag, hd.Stamp, hd.Cookie
-	return o.take(b, ts, hdr), nil
+	s := o.take(b, ts, hdr)
+	s.ownID = !v6 && (hd.ID != 0 || hd.Exact)
+	return s, nil
 }
 
 // take makes ts the open slot.
 func (o *outbox) take(b *Binding, ts *transport.Slot, hdr int) *Slot {
 	s := &o.slot
-	s.b, s.ts, s.hdr, s.open = b, ts, hdr, true
+	s.b, s.ts, s.hdr, s.open, s.ownID = b, ts, hdr, true, true
 	return s
 }
 
@@ -76,6 +78,9 @@ func (o *outbox) copyPacket(b *Binding, ifindex int, p *Packet) (*Slot, error) {
 		return nil, err
 	}
 	ts.Data = append(ts.Data[:0], p.Data...)
-	ts.IfIndex, ts.Frag, ts.Stamp, ts.Cookie = int32(ifindex), FragAuto, false, 0
+	ts.IfIndex, ts.Frag, ts.Stamp, ts.Cookie = int32(ifindex), FragAllow, false, 0
+	if p.DontFragment() {
+		ts.Frag = FragNever // RFC 791, RFC 8200: it is not for those on the way to cut it
+	}
 	return o.take(b, ts, p.HeaderLen()), nil
 }

@@ -20,6 +20,8 @@ type Slot struct {
 	ts   *transport.Slot
 	hdr  int // length of the IP header
 	open bool
+
+	ownID bool // the identification is the caller's
 }
 
 // Payload returns the room for what follows the IP header. Its content is
@@ -46,15 +48,17 @@ func (s *Slot) SetLen(n int) error {
 
 // Commit stages the packet: it is sent when the callback's pass ends, after
 // those committed before it. What goes wrong then is reported to the
-// ErrorHandler and counted.
+// ErrorHandler and counted. A packet above the path's MTU is cut into fragments
+// where the transport does not do it and its FragMode allows it; if not, Commit
+// returns a *transport.TooBigError. ErrNoSlots: there is no room for all of the
+// fragments.
 func (s *Slot) Commit() error {
 	if !s.open {
 		return ErrSlotDone
 	}
 	s.open = false
 	complete(s.ts.Data, s.hdr)
-	s.o.stage(s.b)
-	return nil
+	return s.o.commit(s)
 }
 
 // Discard gives the slot up; nothing is sent. It is harmless after Commit.

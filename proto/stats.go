@@ -9,16 +9,22 @@ import (
 	"protean/transport"
 )
 
-// Stats counts what a host has done since it was made. Every packet received
-// is either taken by a handler, or only observed, or dropped for a reason:
+// Stats counts what a host has done since it was made. Every packet received,
+// and every packet put together from fragments, is either taken by a handler,
+// or only observed, or dropped for a reason, or it is a fragment that became
+// part of a packet or may still do so:
 //
-//	Received == Taken + Observed + Dropped.Total()
+//	Received + Reassembled == Taken + Observed + Dropped.Total() + Fragments + Held
 type Stats struct {
 	Received      uint64          // packets the transport delivered
 	ReceivedBytes uint64          // from their IP headers on
 	Taken         uint64          // by a handler that returned nil
 	Observed      uint64          // that only observers were registered for
 	Dropped       transport.Drops // for everything else
+
+	Reassembled uint64 // packets put together by the host
+	Fragments   uint64 // that these were put together from
+	Held        uint64 // fragments that wait for others now
 
 	Sent        uint64          // packets the transport accepted
 	SendDropped transport.Drops // committed by a handler, refused by the transport
@@ -51,6 +57,8 @@ type BindingStats struct {
 // queueStats are the published counters of a receive loop.
 type queueStats struct {
 	received, bytes, observed, lost atomic.Uint64
+	joined, reassembled             atomic.Uint64
+	held                            atomic.Int64
 	dropped                         [transport.NumDropReasons]atomic.Uint64
 }
 
@@ -121,6 +129,9 @@ func (h *Host) Stats() Stats {
 		s.ReceivedBytes += q.stats.bytes.Load()
 		s.Observed += q.stats.observed.Load()
 		s.Lost += q.stats.lost.Load()
+		s.Reassembled += q.stats.reassembled.Load()
+		s.Fragments += q.stats.joined.Load()
+		s.Held += uint64(q.stats.held.Load())
 		for r := range s.Dropped {
 			s.Dropped[r] += q.stats.dropped[r].Load()
 		}

@@ -20,7 +20,9 @@ type Transport interface {
 	// Bind has packets of this protocol (1 to 255, or [AnyProtocol]) delivered
 	// from now on. It is idempotent, may be called while a queue waits, and
 	// keeps the kernel from answering "protocol unreachable" for as long as
-	// the protocol is bound. Errors: *[ProtocolError], *[PermissionError],
+	// the protocol is bound. Of IPv6 fragments whose protocol lies behind
+	// another extension header, and so cannot be told, all are delivered if
+	// anything is bound. Errors: *[ProtocolError], *[PermissionError],
 	// *[UnsupportedError], net.ErrClosed.
 	Bind(protocol int) error
 

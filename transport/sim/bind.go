@@ -2,7 +2,10 @@
 
 package sim
 
-import "protean/transport"
+import (
+	"protean/proto/wire"
+	"protean/transport"
+)
 
 // Bind implements [transport.Transport].
 func (t *Transport) Bind(protocol int) error {
@@ -46,9 +49,12 @@ func (t *Transport) Unbind(protocol int) error {
 	return nil
 }
 
-// bound reports whether packets of this protocol are wanted.
-func (t *Transport) bound(protocol uint8) bool {
-	return t.all || t.bits[protocol>>6]>>(protocol&63)&1 != 0
+// bound reports whether the protocol of a packet is wanted, or may be: that of
+// an IPv6 fragment can lie behind another extension header.
+func (t *Transport) bound(pk *transport.Packet) bool {
+	protocol := pk.Protocol()
+	return t.all || t.bits[protocol>>6]>>(protocol&63)&1 != 0 ||
+		pk.Fragment() && pk.Is6() && wire.IsExtension(protocol) && t.bits != [4]uint64{}
 }
 
 // discard drops the packets that wait but are not bound any longer.
@@ -56,7 +62,7 @@ func (t *Transport) discard() {
 	for range t.arrivals.n {
 		a := *t.arrivals.at(0)
 		t.arrivals.drop()
-		if t.bound(a.pk.Protocol()) {
+		if t.bound(&a.pk) {
 			t.arrivals.push(a)
 			continue
 		}

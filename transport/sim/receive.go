@@ -28,7 +28,7 @@ func (nd *Node) receive(p *Port, buf []byte, at int64) {
 	var last *Transport
 	bound := false
 	for _, t := range nd.handles {
-		if !t.bound(pk.Protocol()) {
+		if !t.bound(&pk) {
 			continue
 		}
 		bound = true

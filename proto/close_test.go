@@ -1,0 +1,155 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto_test
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protean/proto"
+)
+
+// What a handler has staged goes out at the end of the loop's pass, which may
+// be under way still when its binding is closed.
+func TestCloseReturnsWhenWhatWasStagedIsSentAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(2)
+		h := rigHost(t, r, nil)
+		b := handle(t, h, 253, proto.HandlerFunc(echo))
+		inside, free := make(chan struct{}), make(chan struct{})
+		q := r.qs[1]
+		q.commit = func(n int) (int, error) {
+			close(inside)
+			<-free
+			return n, nil
+		}
+		runHost(t, h)
+		q.put(in(253))
+		within(t, inside, "nothing is sent")
+		closed := started(b.Close)
+		synctest.Wait()
+		if !waiting(closed) {
+			t.Error("Close returned before the packet was sent")
+		}
+		close(free)
+		if err := within(t, closed, "Close hangs"); err != nil {
+			t.Error(err)
+		}
+		if s := h.Stats(); len(q.packets()) != 1 || b.Stats().Sent != 1 || s.Sent != 1 || s.SendDropped.Total() != 0 {
+			t.Errorf("sent %d; counted %d by the binding and %d by the host, %d dropped; want 1, 1, 1, 0", len(q.packets()), b.Stats().Sent, s.Sent, s.SendDropped.Total())
+		}
+	})
+}
+
+func TestCloseWaitsForConcurrentHandlersAndThenCallsStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(1)
+		h := rigHost(t, r, nil)
+		inside, free := make(chan struct{}), make(chan struct{})
+		var stopped atomic.Bool
+		c := &concurrent{}
+		c.packet = func(*proto.Env, *proto.Packet) error {
+			close(inside)
+			<-free
+			if stopped.Load() {
+				t.Error("Stop was called while a packet was being handled")
+			}
+			return nil
+		}
+		c.stop = func(*proto.Env) { stopped.Store(true) }
+		b := handle(t, h, 253, c)
+		runHost(t, h)
+		r.qs[0].put(in(253))
+		within(t, inside, "the packet was not handled")
+		closed := started(b.Close)
+		synctest.Wait()
+		if !waiting(closed) || stopped.Load() {
+			t.Errorf("a packet is being handled, but Close has returned (%v) or called Stop (%v)", !waiting(closed), stopped.Load())
+		}
+		close(free)
+		if err := within(t, closed, "Close hangs"); err != nil || !stopped.Load() {
+			t.Errorf("Close: %v, Stop was called: %v", err, stopped.Load())
+		}
+	})
+}
+
+func TestCloseEndsARunnerThatWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(1)
+		r.qs[0].free = 0
+		h := rigHost(t, r, nil)
+		got := make(chan error, 1)
+		b := handle(t, h, 253, runner{run: func(_ context.Context, b *proto.Binding) error {
+			s := b.NewSender()
+			if err := s.Send(proto.Header{Dst: rigPeer}, nil); err != proto.ErrNoSlots {
+				t.Errorf("Send: %v, want ErrNoSlots", err)
+			}
+			for {
+				if err := s.Wait(nil); err != nil { // the loop may look around before it waits
+					got <- err
+					return nil
+				}
+				if s.Send(proto.Header{Dst: rigPeer}, nil) == nil {
+					t.Error("sent without room")
+				}
+			}
+		}})
+		runHost(t, h)
+		synctest.Wait()
+		closed := started(b.Close)
+		if err := within(t, closed, "Close waits for the Runner, which waits for room"); err != nil {
+			t.Error(err)
+		}
+		if err := within(t, got, "Wait has not returned"); err != net.ErrClosed {
+			t.Errorf("Wait: %v, want net.ErrClosed", err)
+		}
+	})
+}
+
+// Run wakes the queues from a goroutine of its own when its context ends.
+func TestRunReturnsWhenNoneOfItsGoroutinesIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(2)
+		h := rigHost(t, r, nil)
+		var inside atomic.Int32
+		stop := runHost(t, h)
+		synctest.Wait()
+		r.qs[0].with(func() {
+			r.qs[0].onWake = func() {
+				inside.Add(1)
+				time.Sleep(time.Second)
+				inside.Add(-1)
+			}
+		})
+		stop()
+		if inside.Load() != 0 {
+			t.Error("a goroutine of Run is in the transport's Wake after Run has returned")
+		}
+	})
+}
+
+func TestGoexitInEndBatchLetsTheLoopGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(1)
+		h := rigHost(t, r, nil)
+		b := handle(t, h, 253, &script{end: func(*proto.Env) error {
+			runtime.Goexit()
+			return nil
+		}})
+		r.qs[0].put(in(253))
+		polled := make(chan struct{})
+		go func() {
+			defer close(polled)
+			h.Poll(time.Now())
+		}()
+		within(t, polled, "Poll hangs")
+		if err := within(t, started(func() error { return b.Do(func(*proto.Env) {}) }), "the loop is held for ever"); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,129 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	randv2 "math/rand/v2"
+	"net/netip"
+	"sync"
+
+	"protean/proto/frag"
+	"protean/transport"
+)
+
+// Packets above the MTU are cut by the host where the transport does not do it.
+
+// identifications are given to the packets that a host cuts.
+type identifications struct {
+	mu  sync.Mutex
+	ids *frag.IDs
+}
+
+// init takes a key that nobody can guess, or, for a host whose random choices
+// are to be repeatable, one made from its seed.
+func (i *identifications) init(seed uint64) {
+	var key [16]byte
+	if seed != 0 {
+		rng := randv2.NewPCG(seed, seed)
+		binary.LittleEndian.PutUint64(key[:], rng.Uint64())
+		binary.LittleEndian.PutUint64(key[8:], rng.Uint64())
+	} else {
+		rand.Read(key[:]) // never fails
+	}
+	i.ids = frag.NewIDs(key)
+}
+
+func (i *identifications) next(now int64, packet []byte) uint32 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ids.Next(now, packet)
+}
+
+// pathMTU is the MTU towards a destination, as far as the host knows; 0 if it
+// does not.
+func (h *Host) pathMTU(dst netip.Addr, ifindex int, now int64) int {
+	l := h.links.Load()
+	if r, err := h.routes.get(dst, ifindex, now); err == nil && r.MTU > 0 {
+		return r.MTU
+	}
+	if i := l.byIndex(ifindex); i != nil {
+		return i.MTU
+	}
+	return l.minMTU
+}
+
+// fits reports whether a packet of n bytes is sent as it is, wherever it goes.
+func (h *Host) fits(n int) bool {
+	m := h.links.Load().minMTU
+	return h.caps.Fragments || n <= m || m == 0
+}
+
+// commit stages the open slot's packet, in fragments if it is larger than the
+// path's MTU. All of them are staged, or an error is returned; only if they
+// are more than a batch may some be on their way then.
+func (o *outbox) commit(s *Slot) error {
+	n := len(s.ts.Data)
+	if o.h.fits(n) {
+		o.stage(s.b)
+		return nil
+	}
+	dst, ifindex := destination(s.ts.Data), int(s.ts.IfIndex)
+	mtu := o.h.pathMTU(dst, ifindex, o.time())
+	if n <= mtu || mtu == 0 {
+		o.stage(s.b)
+		return nil
+	}
+	if s.ts.Frag == FragNever || s.ts.Frag == FragProbe {
+		s.b.stats.sendDropped[transport.TooBig].Add(1)
+		return &transport.TooBigError{Size: n, MTU: mtu}
+	}
+	// The slot is one of those that the fragments go to.
+	o.whole = append(o.whole[:0], s.ts.Data...)
+	id := uint32(0) // that of the packet
+	if !s.ownID || o.whole[0]>>4 == 4 && o.whole[4] == 0 && o.whole[5] == 0 {
+		id = o.h.ids.next(o.time(), o.whole)
+	}
+	if err := o.splitter.Split(o.whole, mtu, id, frag.SplitConfig{IgnoreDF: true, AnyMTU: true}); err != nil {
+		s.b.stats.sendDropped[transport.TooBig].Add(1)
+		return err
+	}
+	return o.cut(s, *s.ts)
+}
+
+// cut stages what the splitter yields; like is the slot of the whole packet.
+func (o *outbox) cut(s *Slot, like transport.Slot) error {
+	if o.n > 0 && o.n+o.splitter.Num() > o.max {
+		if o.flushAll(); o.stuck {
+			return transport.ErrNoSlots
+		}
+	}
+	first := o.n // of the fragments that can be taken back
+	for left := o.splitter.Num(); o.splitter.Next(); {
+		left--
+		ts, err := o.next()
+		first = min(first, o.n) // next may have sent some
+		if err != nil {
+			o.owners = o.owners[:first]
+			o.n = first
+			return err
+		}
+		ts.Data = ts.Data[:o.splitter.Len()]
+		if _, err := o.splitter.Copy(ts.Data); err != nil {
+			return err // it has the room it asked for
+		}
+		ts.IfIndex, ts.Frag, ts.Cookie = like.IfIndex, like.Frag, like.Cookie
+		ts.Stamp = like.Stamp && left == 0
+		o.stage(s.b)
+	}
+	return nil
+}
+
+// destination is the destination address of a packet with a complete header.
+func destination(d []byte) netip.Addr {
+	if d[0]>>4 == 6 {
+		return netip.AddrFrom16([16]byte(d[24:40]))
+	}
+	return netip.AddrFrom4([4]byte(d[16:20]))
+}
