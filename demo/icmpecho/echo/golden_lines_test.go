@@ -103,9 +103,9 @@ rtt min/avg/max/mdev = 2.000/2.000/2.000/0.000 ms`,
 
 	"larger than the MTU": `
 PING 10.0.0.2 (10.0.0.2) 1473(1501) bytes of data.
+1481 bytes from 10.0.0.2: icmp_seq=1 ttl=64 time=0.000 ms
 
 --- 10.0.0.2 ping statistics ---
-1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms
-
-icmpecho: local error: message too long, mtu=1500`,
+1 packets transmitted, 1 received, 0% packet loss, time 0ms
+rtt min/avg/max/mdev = 0.000/0.000/0.000/0.000 ms`,
 }
