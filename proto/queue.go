@@ -86,15 +86,9 @@ func (q *queue) recovered(v any) {
 func (q *queue) Deliver(p *Packet) {
 	q.counts.received++
 	q.counts.bytes += uint64(len(p.Data))
-	q.dispatch(p)
-}
-
-// dispatch has a packet handled. It is part of Deliver, and called again for
-// packets put together from fragments.
-func (q *queue) dispatch(p *Packet) {
 	c := q.h.table[p.Protocol()].Load()
 	if c == nil || c.only == nil || p.Fragment() {
-		q.dispatchSlowly(c, p)
+		q.dispatch(c, p)
 		return
 	}
 	b := c.only
@@ -113,8 +107,8 @@ func (q *queue) dispatch(p *Packet) {
 	q.counts.taken++
 }
 
-// dispatchSlowly is dispatch for all but the common case.
-func (q *queue) dispatchSlowly(c *chain, p *Packet) {
+// dispatch is what Deliver does in all but the common case.
+func (q *queue) dispatch(c *chain, p *Packet) {
 	switch {
 	case p.Fragment() && q.frags != nil:
 		q.fragment(c, p)

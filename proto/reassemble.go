@@ -54,7 +54,7 @@ func (q *queue) fragment(c *chain, p *Packet) {
 		q.drop(transport.Malformed)
 		return
 	}
-	q.dispatch(&f.whole)
+	q.dispatch(q.h.table[f.whole.Protocol()].Load(), &f.whole)
 }
 
 // expire gives up the datagrams whose time is over, if it is time for that.
