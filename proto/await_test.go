@@ -42,34 +42,33 @@ func TestWhatAnAwaitFunctionSendsGoesOut(t *testing.T) {
 }
 
 // A function of Await may make true what an earlier one waits for, which has
-// been looked at in this round already.
+// been looked at in this round already; here each does so for the one before.
 func TestNotifyInAnAwaitFunctionWakesThoseBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := rigHost(t, newRig(1), nil)
 		b := handle(t, h, 253, proto.HandlerFunc(echo))
 		runHost(t, h)
-		data, room := 0, 0
-		producer := started(func() error {
-			return b.Await(nil, func(*proto.Env) bool { return room > 0 })
-		})
-		synctest.Wait()
-		consumer := started(func() error {
-			return b.Await(nil, func(env *proto.Env) bool {
-				if data == 0 {
-					return false
-				}
-				room++
-				env.Notify()
-				return true
-			})
-		})
-		synctest.Wait()
-		do(t, b, func(env *proto.Env) { data++; env.Notify() })
-		if err := within(t, consumer, "the consumer was not woken"); err != nil {
-			t.Error(err)
+		const waiters = 6
+		next := waiters // the last waiter is the first to go on
+		var done []<-chan error
+		for i := range waiters {
+			done = append(done, started(func() error {
+				return b.Await(nil, func(env *proto.Env) bool {
+					if next != i {
+						return false
+					}
+					next--
+					env.Notify()
+					return true
+				})
+			}))
+			synctest.Wait() // they wait in this order
 		}
-		if err := within(t, producer, "the producer was not woken by the consumer"); err != nil {
-			t.Error(err)
+		do(t, b, func(env *proto.Env) { next--; env.Notify() })
+		for i := waiters - 1; i >= 0; i-- {
+			if err := within(t, done[i], "a function whose time has come is not looked at"); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
@@ -117,17 +116,31 @@ func TestAPanicInAnAwaitFunctionLeavesNoSlotOpen(t *testing.T) {
 			})
 		})
 		synctest.Wait()
+		next := started(func() error { // of the same round
+			return b.Await(nil, func(env *proto.Env) bool {
+				if armed {
+					if err := env.Send(proto.Header{Dst: rigPeer}, nil); err != nil {
+						t.Errorf("Send in the next function: %v", err)
+					}
+				}
+				return armed
+			})
+		})
+		synctest.Wait()
 		do(t, b, func(env *proto.Env) { armed = true; env.Notify() })
 		if err := within(t, done, "Await has not returned"); err == nil {
 			t.Error("Await of a function that panics: no error")
+		}
+		if err := within(t, next, "the next Await has not returned"); err != nil {
+			t.Error(err)
 		}
 		do(t, b, func(env *proto.Env) {
 			if err := env.Send(proto.Header{Dst: rigPeer}, nil); err != nil {
 				t.Errorf("Send afterwards: %v", err)
 			}
 		})
-		if s := h.Stats(); s.Panics != 1 || s.Sent != 1 || r.qs[0].slots() != 0 {
-			t.Errorf("panics %d, sent %d, %d slots kept; want 1, 1, 0", s.Panics, s.Sent, r.qs[0].slots())
+		if s := h.Stats(); s.Panics != 1 || s.Sent != 2 || r.qs[0].slots() != 0 {
+			t.Errorf("panics %d, sent %d, %d slots kept; want 1, 2, 0", s.Panics, s.Sent, r.qs[0].slots())
 		}
 	})
 }

@@ -84,23 +84,25 @@ func TestCloseEndsARunnerThatWaitsForRoom(t *testing.T) {
 		r.qs[0].free = 0
 		h := rigHost(t, r, nil)
 		got := make(chan error, 1)
-		b := handle(t, h, 253, runner{run: func(_ context.Context, b *proto.Binding) error {
+		b := handle(t, h, 253, runner{run: func(ctx context.Context, b *proto.Binding) error {
 			s := b.NewSender()
 			if err := s.Send(proto.Header{Dst: rigPeer}, nil); err != proto.ErrNoSlots {
 				t.Errorf("Send: %v, want ErrNoSlots", err)
 			}
 			for {
-				if err := s.Wait(nil); err != nil { // the loop may look around before it waits
+				err := s.Wait(nil)
+				if err != nil || ctx.Err() != nil {
 					got <- err
 					return nil
 				}
 				if s.Send(proto.Header{Dst: rigPeer}, nil) == nil {
 					t.Error("sent without room")
-				}
+				} // the loop may have looked around before it waits
 			}
 		}})
 		runHost(t, h)
 		synctest.Wait()
+		defer r.qs[0].with(func() { r.qs[0].room = true }) // nothing hangs if this fails
 		closed := started(b.Close)
 		if err := within(t, closed, "Close waits for the Runner, which waits for room"); err != nil {
 			t.Error(err)
@@ -119,8 +121,9 @@ func TestRunReturnsWhenNoneOfItsGoroutinesIsLeft(t *testing.T) {
 		var inside atomic.Int32
 		stop := runHost(t, h)
 		synctest.Wait()
-		r.qs[0].with(func() {
-			r.qs[0].onWake = func() {
+		q := r.qs[1] // the last to be woken
+		q.with(func() {
+			q.onWake = func() {
 				inside.Add(1)
 				time.Sleep(time.Second)
 				inside.Add(-1)
@@ -137,8 +140,11 @@ func TestGoexitInEndBatchLetsTheLoopGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(1)
 		h := rigHost(t, r, nil)
+		ends := 0
 		b := handle(t, h, 253, &script{end: func(*proto.Env) error {
-			runtime.Goexit()
+			if ends++; ends == 1 {
+				runtime.Goexit()
+			}
 			return nil
 		}})
 		r.qs[0].put(in(253))
@@ -150,6 +156,11 @@ func TestGoexitInEndBatchLetsTheLoopGo(t *testing.T) {
 		within(t, polled, "Poll hangs")
 		if err := within(t, started(func() error { return b.Do(func(*proto.Env) {}) }), "the loop is held for ever"); err != nil {
 			t.Error(err)
+		}
+		r.qs[0].put(in(253))
+		poll(t, h, time.Now())
+		if s := addsUp(t, h); s.Taken != 2 || ends != 2 {
+			t.Errorf("took %d packets with %d ends, want 2 and 2", s.Taken, ends)
 		}
 	})
 }

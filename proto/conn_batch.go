@@ -92,6 +92,10 @@ func (c *Conn) tryBatch(ms []Message) (n int, err error) {
 	if err := c.mayWrite(); err != nil {
 		return 0, err
 	}
+	if !c.b.enter() {
+		return 0, errClosed
+	}
+	defer c.b.leave()
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false

@@ -88,15 +88,20 @@ func (c *Conn) write(b []byte, hd *Header) (int, error) {
 
 // try sends one packet if there is room for it.
 func (c *Conn) try(b []byte, hd *Header) error {
+	if !c.b.enter() { // so that Close waits, and counts it
+		return errClosed
+	}
+	defer c.b.leave()
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false
 	s, err := c.out.reserveFor(c.b, *hd, len(b))
-	if err != nil {
-		return err
+	if err == nil {
+		copy(s.Payload(), b)
+		err = s.Commit()
 	}
-	copy(s.Payload(), b)
-	if err := s.Commit(); err != nil {
+	if err != nil {
+		c.out.giveBack()
 		return err
 	}
 	if _, err = c.out.flush(); err != nil {

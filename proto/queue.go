@@ -175,17 +175,19 @@ func (q *queue) release() {
 // finish ends a pass: EndBatch where packets were handled, then the packets
 // staged by all callbacks go out, then the counts are published.
 func (q *queue) finish() {
-	if len(q.ended) != 0 {
-		for i, b := range q.ended {
-			q.ended[i] = nil
+	if ended := q.ended; len(ended) != 0 {
+		q.ended = ended[:0] // at once: EndBatch may end the goroutine
+		for _, b := range ended {
 			b.inBatch[q.index] = false
+		}
+		for i, b := range ended {
+			ended[i] = nil
 			if b.concurrent {
 				q.endConcurrent(b)
 			} else if b == q.cur || q.switchTo(b) {
 				q.endBatch(b, q.env)
 			}
 		}
-		q.ended = q.ended[:0]
 	}
 	q.release()
 	if q.out.n != 0 {

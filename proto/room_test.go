@@ -122,6 +122,34 @@ func TestOnRoomRunsWhenThereIsRoomAndNotBefore(t *testing.T) {
 	})
 }
 
+// The loop looks at once, finds no room, and has to look again.
+func TestWhatDoStagedWithoutRoomGoesOutWhenThereIsSome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(1)
+		h := rigHost(t, r, nil)
+		b := handle(t, h, 253, proto.HandlerFunc(echo))
+		runHost(t, h)
+		synctest.Wait()
+		room := full(r.qs[0], "Commit")
+		do(t, b, func(env *proto.Env) {
+			for range 3 {
+				if err := env.Send(proto.Header{Dst: rigPeer}, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		synctest.Wait()
+		if n := len(r.qs[0].packets()); n != 0 {
+			t.Errorf("%d packets sent without room", n)
+		}
+		room()
+		synctest.Wait()
+		if n := len(r.qs[0].packets()); n != 3 || b.Stats().Sent != 3 || r.qs[0].slots() != 0 {
+			t.Errorf("%d packets sent, %d counted, %d slots kept; want 3, 3, 0", n, b.Stats().Sent, r.qs[0].slots())
+		}
+	})
+}
+
 // The transport's Wait returns for room before the host has taken note that it
 // needs some. Nothing will wake the loop again.
 func TestRoomThatComesAtOnceIsNotMissed(t *testing.T) {

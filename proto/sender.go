@@ -2,7 +2,11 @@
 
 package proto
 
-import "context"
+import (
+	"context"
+
+	"protean/transport"
+)
 
 // A Sender sends packets in bulk from one goroutine, beside the loop and
 // without its lock. Packets gather until Flush, or until a batch is full.
@@ -43,11 +47,18 @@ func (s *Sender) Send(hd Header, payload []byte) error {
 
 // Flush hands what was committed to the transport. The error is that of the
 // first packet that cannot be sent: it is dropped and counted, what follows it
-// stays for the next Flush. ErrNoSlots means that there is no room now.
+// stays for the next Flush. ErrNoSlots means that there is no room now. When the
+// binding is closed, what was committed is dropped, and the error is
+// net.ErrClosed.
 func (s *Sender) Flush() error {
 	if s.o.slot.open {
 		return ErrSlotOpen
 	}
+	if !s.b.enter() { // so that Close waits, and counts what is sent
+		s.o.drain(transport.Closed)
+		return errClosed
+	}
+	defer s.b.leave()
 	if s.o.n == 0 {
 		s.o.giveBack()
 		return nil

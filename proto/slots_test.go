@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"net/netip"
 	"syscall"
 	"testing"
 	"time"
 
 	"protean/proto"
+	"protean/proto/wire"
 	"protean/transport"
 )
 
@@ -111,6 +113,27 @@ func TestWhatIsNotSentIsGivenBack(t *testing.T) {
 	})
 	if n := r.qs[0].slots(); n != 0 {
 		t.Errorf("%d slots kept after Do", n)
+	}
+}
+
+// Extension headers are looked at when there is a slot to write them into.
+func TestAConnKeepsNoSlotForWhatItCannotSend(t *testing.T) {
+	r := newRig(1)
+	h := rigHost(t, r, nil)
+	c := conn(t)(h.Listen(253, nil))
+	bad := proto.Header{Dst: netip.MustParseAddr("fd00::1"), Ext: []wire.Ext{{Type: 43, Data: make([]byte, 3)}}}
+	if n, err := c.WriteBatch([]proto.Message{{Header: bad}}); n != 0 || !errors.Is(err, wire.ErrExtension) {
+		t.Errorf("WriteBatch: %d, %v; want 0 and ErrExtension", n, err)
+	}
+	if n := r.qs[0].slots(); n != 0 {
+		t.Errorf("%d slots kept after WriteBatch", n)
+	}
+	d := conn(t)(h.Dial(254, bad.Dst, &proto.ConnConfig{Header: bad}))
+	if _, err := d.Write(nil); !errors.Is(err, wire.ErrExtension) {
+		t.Errorf("Write: %v, want ErrExtension", err)
+	}
+	if n := r.qs[0].slots(); n != 0 {
+		t.Errorf("%d slots kept after Write", n)
 	}
 }
 
