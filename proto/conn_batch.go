@@ -126,7 +126,7 @@ func (c *Conn) tryBatch(ms []Message) (n int, err error) {
 
 func (c *Conn) stage(m *Message) error {
 	hd := c.header(m)
-	if n := hd.len() + len(m.Buf); !c.h.fits(n) && n <= c.h.caps.MaxPacket {
+	if n := hd.len() + len(m.Buf); !c.h.fits(n, hd.Dst.Is6()) && n > c.h.pathMTU(hd.Dst, hd.IfIndex, c.out.time()) && n <= c.h.caps.MaxPacket {
 		return transport.ErrNoSlots // it may be cut, and so goes by itself
 	}
 	if c.out.n == len(c.out.b.Slots) {

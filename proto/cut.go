@@ -54,10 +54,27 @@ func (h *Host) pathMTU(dst netip.Addr, ifindex int, now int64) int {
 	return l.minMTU
 }
 
-// fits reports whether a packet of n bytes is sent as it is, wherever it goes.
-func (h *Host) fits(n int) bool {
-	m := h.links.Load().minMTU
-	return h.caps.Fragments || n <= m || m == 0
+// Packets of this size pass every path: RFC 791 asks hosts to take 576 bytes,
+// and RFC 8200 links to carry 1280. Of larger ones the route is asked, which
+// may know of a narrow place behind the first link.
+const (
+	passes4 = 576
+	passes6 = 1280
+)
+
+// fits reports whether a packet of n bytes is sent as it is, wherever it goes,
+// so that nothing has to be looked up.
+func (h *Host) fits(n int, v6 bool) bool {
+	if h.caps.Fragments {
+		return true
+	}
+	most := h.links.Load().minMTU
+	if h.routes.router != nil && v6 {
+		most = min(most, passes6)
+	} else if h.routes.router != nil {
+		most = min(most, passes4)
+	}
+	return n <= most
 }
 
 // commit stages the open slot's packet, in fragments if it is larger than the
@@ -65,7 +82,7 @@ func (h *Host) fits(n int) bool {
 // are more than a batch may some be on their way then.
 func (o *outbox) commit(s *Slot) error {
 	n := len(s.ts.Data)
-	if o.h.fits(n) {
+	if o.h.fits(n, s.ts.Data[0]>>4 == 6) {
 		o.stage(s.b)
 		return nil
 	}

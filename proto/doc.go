@@ -55,6 +55,6 @@
 //
 // # Limitations
 //
-// The path MTU is that of the route, or of the interface: nothing is learnt from
-// ICMP. ICMP errors reach ErrorHandlers as far as the transport reports them.
+// The path MTU is that of the transport's route, or else of the interface; the
+// host itself learns nothing from ICMP. ICMP errors reach ErrorHandlers as far as the transport reports them.
 package proto

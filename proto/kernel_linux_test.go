@@ -109,6 +109,40 @@ func TestEnvDoesOverRawSocketsWhatItDoesInMemory(t *testing.T) {
 	}
 }
 
+func TestAPathMTUThatTheKernelLearntIsKept(t *testing.T) {
+	// The link behind the router is narrower than the first one.
+	lab := netlab.Test(t, netlab.Line(1).WithLinkMTU(1, 1300))
+	a, b := lab.Node("a"), lab.Node("b")
+	got := make(chan uint16, 100)
+	handle(t, rawHost(t, b, rawip.Config{}), 253, proto.HandlerFunc(func(_ *proto.Env, p *proto.Packet) error {
+		select {
+		case got <- p.FragSize:
+		default:
+		}
+		return nil
+	}))
+	x := handle(t, rawHost(t, a, rawip.Config{}), 253, proto.HandlerFunc(echo))
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		// Packets that carry DF: the router drops the first and says why.
+		x.Do(func(env *proto.Env) {
+			if err := env.Send(proto.Header{Dst: b.Addr4()}, noise(1380)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		select {
+		case size := <-got:
+			if size == 0 || size > 1300 {
+				t.Errorf("the largest fragment had %d bytes; the path carries 1300", size)
+			}
+			return
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the host does not notice what the kernel has learnt")
+		}
+	}
+}
+
 // TestSocatExchangesPayloadsWithAHandler has a program that knows nothing of
 // this project at the other end.
 func TestSocatExchangesPayloadsWithAHandler(t *testing.T) {
