@@ -18,9 +18,10 @@ import (
 )
 
 // The smallest protocol: whoever sends a packet of IP protocol 253 gets its
-// payload back. It runs over raw sockets, so it needs CAP_NET_RAW; try it with
+// payload back. It runs over raw sockets, so it needs CAP_NET_RAW. Try it from
+// another host, since on its own it would answer its answers:
 //
-//	socat - IP4-SENDTO:192.0.2.1:253
+//	echo hello | socat -t 1 - IP4-SENDTO:192.0.2.1:253
 func Example() {
 	t, err := rawip.Open(nil)
 	if err != nil {
