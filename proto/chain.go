@@ -28,10 +28,9 @@ func buildChain(protocol int, all []*Binding) *chain {
 			c = new(chain)
 		}
 		c.fragments = c.fragments || b.opts.Fragments
-		switch {
-		case b.opts.Observe:
+		if b.opts.Observe {
 			c.observers = append(c.observers, b)
-		default:
+		} else {
 			c.takers = append(c.takers, b)
 		}
 	}

@@ -74,13 +74,11 @@ func (b *Binding) leave() {
 // service runs what is due for b on a queue's loop: posted functions, error
 // reports, timers, room. It reports whether to come back at once.
 func (b *Binding) service(q *queue, now int64) (more bool) {
-	env := b.envs[q.index]
-	q.release()
-	if !b.acquire(env) {
+	if !q.switchTo(b) {
 		return false
 	}
-	q.cur, q.env = b, env
 	defer q.release()
+	env := q.env
 	if b.posted.Swap(false) {
 		b.runPosts(q, env)
 	}
@@ -113,29 +111,24 @@ func (b *Binding) runTimers(q *queue, env *Env, now int64) (more bool) {
 	seq := b.timers.seq
 	for t := b.timers.pop(now, seq); t != nil; t = b.timers.pop(now, seq) {
 		b.callContained(&q.out, t.f, env)
-		if b.closed {
-			return false
-		}
 	}
 	return b.timers.next() <= now
 }
 
 // callContained runs f as a callback with a new instant, containing its panic.
 func (b *Binding) callContained(o *outbox, f func(*Env), env *Env) {
-	o.nowOK = false
+	o.nowOK, o.slot.open = false, false // a slot that the last one left open is its own loss
 	defer b.contain(o)
 	call(f, env)
 }
 
 // roomAgain runs the functions given to OnRoom.
 func (b *Binding) roomAgain(q *queue) {
-	env := b.envs[q.index]
-	q.release()
-	if !b.acquire(env) {
+	if !q.switchTo(b) {
 		return
 	}
-	q.cur, q.env = b, env
 	defer q.release()
+	env := q.env
 	if b.doOut.n != 0 {
 		if b.doOut.flushAll(); b.doOut.stuck {
 			return

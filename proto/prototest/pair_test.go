@@ -21,15 +21,6 @@ func pong(env *proto.Env, p *proto.Packet) error {
 	return s.Commit()
 }
 
-func TestPong(t *testing.T) {
-	n := prototest.Pair(t, nil)
-	n.B.Register(t, 253, proto.HandlerFunc(pong))
-	r := n.A.Record(t, 253)
-	n.A.Send(t, 253, n.B.Addr4, []byte("Ping"))
-	n.Run(t, time.Hour) // of virtual time
-	r.Want(t, "Pong")
-}
-
 func TestPairExchangesPacketsInVirtualTime(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		cfg := &prototest.Config{}

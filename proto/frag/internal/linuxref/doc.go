@@ -2,8 +2,8 @@
 
 // Package linuxref is a model of how Linux 6.x reassembles the fragments of one
 // datagram, for tests: a second opinion that shares no code and no structure
-// with what it judges. It keeps every fragment and copies it at will; memory limits, timers and header fields are
-// not part of it.
+// with what it judges. It keeps every fragment and copies it at will; memory
+// limits, timers and header fields are not part of it.
 //
 // With [Rules] the model departs from the kernel one by one in the respects in
 // which package frag does by default, and it reports when that made a
