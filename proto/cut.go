@@ -54,6 +54,19 @@ func (h *Host) pathMTU(dst netip.Addr, ifindex int, now int64) int {
 	return l.minMTU
 }
 
+// linkMTU is the MTU of the first link towards a destination, which bounds
+// probes of the path; 0 if the host does not know it.
+func (h *Host) linkMTU(dst netip.Addr, ifindex int, now int64) int {
+	l := h.links.Load()
+	if r, err := h.routes.get(dst, ifindex, now); err == nil {
+		ifindex = r.IfIndex
+	}
+	if i := l.byIndex(ifindex); i != nil {
+		return i.MTU
+	}
+	return l.minMTU
+}
+
 // Packets of this size pass every path: RFC 791 asks hosts to take 576 bytes,
 // and RFC 8200 links to carry 1280. Of larger ones the route is asked, which
 // may know of a narrow place behind the first link.
@@ -87,7 +100,12 @@ func (o *outbox) commit(s *Slot) error {
 		return nil
 	}
 	dst, ifindex := destination(s.ts.Data), int(s.ts.IfIndex)
-	mtu := o.h.pathMTU(dst, ifindex, o.time())
+	mtu := 0
+	if s.ts.Frag == FragProbe {
+		mtu = o.h.linkMTU(dst, ifindex, o.time())
+	} else {
+		mtu = o.h.pathMTU(dst, ifindex, o.time())
+	}
 	if n <= mtu || mtu == 0 {
 		o.stage(s.b)
 		return nil

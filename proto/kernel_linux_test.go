@@ -5,6 +5,7 @@ package proto_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"protean/proto"
 	"protean/proto/prototest"
+	"protean/transport"
 	"protean/transport/netlab"
 	"protean/transport/rawip"
 )
@@ -134,6 +136,18 @@ func TestAPathMTUThatTheKernelLearntIsKept(t *testing.T) {
 			if size == 0 || size > 1300 {
 				t.Errorf("the largest fragment had %d bytes; the path carries 1300", size)
 			}
+			x.Do(func(env *proto.Env) {
+				var big *transport.TooBigError
+				if err := env.Send(proto.Header{Dst: b.Addr4(), Frag: proto.FragNever}, noise(1380)); !errors.As(err, &big) || big.MTU != 1300 {
+					t.Errorf("FragNever: %v, want a TooBigError with an MTU of 1300", err)
+				}
+				if err := env.Send(proto.Header{Dst: b.Addr4(), Frag: proto.FragProbe}, noise(1380)); err != nil {
+					t.Errorf("a probe that the first link carries: %v", err)
+				}
+				if err := env.Send(proto.Header{Dst: b.Addr4(), Frag: proto.FragProbe}, noise(1481)); !errors.As(err, &big) || big.MTU != 1500 {
+					t.Errorf("a larger probe: %v, want a TooBigError with an MTU of 1500", err)
+				}
+			})
 			return
 		default:
 		}
