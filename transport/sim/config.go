@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"protean/transport/impair"
 )
 
 // Defaults of the settings that have one.
@@ -39,6 +41,12 @@ type Config struct {
 	// which driving the network ends with a *[LivelockError]. Zero means
 	// [DefaultMaxSteps], a negative value no limit.
 	MaxSteps int
+
+	// Filter, if set, is asked whether a fault may strike; Recorder, if set,
+	// is told of those that do. Filter is called with the network locked: it
+	// must not call anything of this package.
+	Filter   impair.Filter
+	Recorder *impair.Recorder
 }
 
 // OpenConfig configures a handle, a [Transport]. A nil *OpenConfig means all

@@ -2,6 +2,12 @@
 
 package sim
 
+import (
+	"time"
+
+	"protean/transport/impair"
+)
+
 // A direction carries packets from one port to another: half a link, or a
 // node's loopback interface.
 type direction struct {
@@ -19,6 +25,7 @@ type direction struct {
 	mtu                      int
 	faults                   bool // loss, duplicate or reorder is set
 	random                   stream
+	hook                     impair.Hook
 
 	src     source       // happens when the first of flights arrives
 	flights ring[flight] // in order of arrival
@@ -83,7 +90,7 @@ func (d *direction) send(data []byte, now int64, whole bool) (left int64, kept b
 			return -1, false
 		}
 	}
-	if d.faults && d.random.chance(d.loss, number, drawLoss) {
+	if d.faults && d.random.chance(d.loss, number, drawLoss) && d.strikes(impair.KindLoss, number, now, 0) {
 		drop(&d.stats.Lost, Lost)
 		return left, false
 	}
@@ -93,11 +100,15 @@ func (d *direction) send(data []byte, now int64, whole bool) (left int64, kept b
 		copy(f.buf, data)
 	}
 	if d.jitter > 0 {
-		f.at = addTime(f.at, d.random.upTo(d.jitter, number, drawJitter))
+		if more := d.random.upTo(d.jitter, number, drawJitter); d.strikes(impair.KindJitter, number, now, more) {
+			f.at = addTime(f.at, more)
+		}
 	}
 	d.stats.InFlight++
-	late := d.faults && d.random.chance(d.reorder, number, drawReorder)
-	twice := d.faults && d.random.chance(d.duplicate, number, drawDuplicate)
+	late := d.faults && d.random.chance(d.reorder, number, drawReorder) &&
+		d.strikes(impair.KindReorder, number, now, d.reorderDelay)
+	twice := d.faults && d.random.chance(d.duplicate, number, drawDuplicate) &&
+		d.strikes(impair.KindDuplicate, number, now, 0)
 	if late {
 		f.at = addTime(f.at, d.reorderDelay)
 		d.stats.Reordered++
@@ -140,4 +151,12 @@ func (d *direction) enqueue(size int, now int64) int64 {
 	// At most 5.3e14 for 65575 bytes at one bit per second.
 	d.busy = addTime(start, (int64(size)*8*1e9+d.rate-1)/d.rate)
 	return d.busy
+}
+
+// strikes asks whether a fault may strike, and records it if so.
+func (d *direction) strikes(k impair.Kind, number uint64, now, delay int64) bool {
+	return !d.hook.On() || d.hook.Strike(impair.Fault{
+		ID:   impair.ID{Link: d.name, Back: d.back, Number: number, Kind: k},
+		Time: now, Delay: time.Duration(delay),
+	})
 }

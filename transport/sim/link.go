@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"protean/transport/impair"
 )
 
 // A Link connects two ports.
@@ -96,6 +98,7 @@ func newDirection(l *Link, from, to *Port, c *LinkConfig, back bool) *direction 
 		reorder: c.Reorder, reorderDelay: int64(c.ReorderDelay),
 		rate: c.Rate, queuePackets: c.QueuePackets, queueBytes: c.QueueBytes, mtu: c.MTU,
 		random: newStream(l.net.cfg.Seed, l.name, back),
+		hook:   impair.Hook{Filter: l.net.cfg.Filter, Recorder: l.net.cfg.Recorder},
 	}
 	if d.reorderDelay == 0 {
 		d.reorderDelay = max(d.delay+d.jitter, int64(time.Millisecond))
