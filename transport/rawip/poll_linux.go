@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,8 @@ type poller struct {
 
 	woken    atomic.Bool // a Wake is due to a Wait
 	deadline atomic.Bool // file may have a read deadline
+
+	coarse bool // the kernel waits for milliseconds only; of the receiving goroutine
 }
 
 // Beyond the ids of receiving sockets, an epoll event may be about the link
@@ -56,6 +59,33 @@ func (p *poller) close() {
 	if p.file != nil {
 		p.file.Close()
 	}
+}
+
+// events fills evs with what is ready, and returns how many there are. If
+// there is nothing, it blocks the thread until there is, for d at most.
+func (p *poller) events(evs []unix.EpollEvent, d time.Duration) int {
+	if d <= 0 || p.coarse {
+		n, err := unix.EpollWait(p.fd, evs, 0)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	ts := unix.NsecToTimespec(int64(d))
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&evs[0])), uintptr(len(evs)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	switch errno {
+	case 0:
+		return int(n)
+	case unix.ENOSYS: // before Linux 5.11
+		p.coarse = true
+	}
+	return 0
+}
+
+// nap blocks the thread for d, or until a signal.
+func nap(d time.Duration) {
+	ts := unix.NsecToTimespec(int64(d))
+	unix.Nanosleep(&ts, nil)
 }
 
 // watch has poll report a socket for as long as it is readable.

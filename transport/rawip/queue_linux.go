@@ -4,13 +4,13 @@ package rawip
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"protean/transport"
+	"protean/transport/internal/pace"
 )
 
 // A queue is a transport's only queue. The goroutine in Recv or Wait owns rx,
@@ -21,6 +21,7 @@ type queue struct {
 	rx    receiver
 	tx    transmitter
 	links linkMonitor // of the receiving goroutine
+	pacer pace.Pacer  // of the receiving goroutine
 
 	lost    atomic.Uint64 // packets the kernel has dropped, as far as known
 	starved atomic.Bool   // Reserve found no slot, and nobody was told of one since
@@ -39,7 +40,7 @@ const stride = 65_664
 func (q *queue) open(t *Transport) error {
 	q.t = t
 	q.rx.init(t.cfg.Batch, !t.cfg.SendOnly)
-	q.rx.readable = func(uintptr) bool { return q.poll() }
+	q.rx.readable = func(uintptr) bool { return q.poll(0) }
 	q.tx.init(t.cfg.Batch)
 	if err := q.poller.open(); err != nil {
 		return err
@@ -54,17 +55,14 @@ func (q *queue) close() {
 	q.poller.close()
 }
 
-// poll asks the kernel what is ready, without blocking, and reports whether
+// poll asks the kernel what is ready, waiting for d at most, and reports whether
 // there is anything to do for Recv or to return for from Wait.
-func (q *queue) poll() bool {
+func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
 	r.ready = r.ready[:0]
 	r.fresh = true
-	n, err := unix.EpollWait(q.fd, r.events[:], 0)
-	if err != nil {
-		n = 0
-	}
-	for i := range r.events[:max(n, 0)] {
+	n := q.events(r.events[:], d)
+	for i := range r.events[:n] {
 		switch id := int(r.events[i].Fd); {
 		case id >= senderID:
 			r.room = true
@@ -94,7 +92,7 @@ func (q *queue) Wait(until time.Time) error {
 		return nil
 	}
 	err := q.links.err
-	if err == nil && !q.poll() {
+	if err == nil && !q.linger(until) {
 		err = q.block(until, q.rx.readable)
 	}
 	q.rx.room = false
@@ -102,6 +100,25 @@ func (q *queue) Wait(until time.Time) error {
 		return net.ErrClosed
 	}
 	return err
+}
+
+// linger is poll that gives packets a moment to come, see package pace. A Wake
+// is noticed after that moment.
+func (q *queue) linger(until time.Time) bool {
+	now := time.Now()
+	if !until.IsZero() && until.Sub(now) < pace.Nap+pace.Linger {
+		return q.poll(0)
+	}
+	if q.pacer.Next(now, q.rx.taken) {
+		nap(pace.Nap)
+		if q.poll(0) {
+			return true
+		}
+		q.pacer.Idle()
+		return false
+	}
+	runtime.Gosched()
+	return q.poll(pace.Linger)
 }
 
 // Stats implements [transport.StatsReader].

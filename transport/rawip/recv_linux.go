@@ -34,6 +34,7 @@ type receiver struct {
 	event    transport.Event
 	control  control
 	lostTold uint64 // of queue.lost, what events have told
+	taken    uint64 // packets in all
 
 	// Counters since the Recv in progress began.
 	received, bytes, delivered uint64
@@ -69,7 +70,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	}
 	r := &q.rx
 	if !r.fresh {
-		q.poll()
+		q.poll(0)
 	}
 	r.fresh = false
 	q.tell(s)
@@ -105,6 +106,7 @@ func (q *queue) endRecv() {
 		r.using = nil
 	}
 	if r.received > 0 {
+		r.taken += r.received
 		q.flush()
 	}
 	q.t.calls.leave()
