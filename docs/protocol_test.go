@@ -48,7 +48,7 @@ func TestEveryMessageArrivesOnceAndInOrder(t *testing.T) {
 
 func TestSendGivesUpWhenNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := prototest.LivePair(t, nil)
+		n := prototest.BubblePair(t, nil)
 		a := &End{Peer: n.B.Addr4}
 		n.A.Register(t, 253, a)
 		start := time.Now()

@@ -125,8 +125,9 @@ func (h *Host) newConn(protocol uint8, remote netip.Addr, cfg *ConnConfig) (*Con
 		}
 	}
 	c.rq.init(c.cfg.ReadBuffer)
-	c.rdl.init()
-	c.wdl.init()
+	c.rq.wake = h.newTimer(c.rq.token)
+	c.rdl.initOn(h)
+	c.wdl.initOn(h)
 	c.out.init(h, &h.queues[0].tx)
 	var hdl Handler = (*connHandler)(c)
 	if remote.IsValid() {

@@ -5,6 +5,8 @@ package proto
 import (
 	"sync"
 	"time"
+
+	"protean/transport"
 )
 
 // A deadline is a time after which a channel is closed. Unlike a context it
@@ -12,11 +14,26 @@ import (
 type deadline struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	gen   int           // of the timer that counts
-	c     chan struct{} // closed when the deadline has passed
+	gen   int             // of the timer that counts
+	wake  transport.Timer // in place of timer, if not nil
+	at    time.Time       // of wake
+	c     chan struct{}   // closed when the deadline has passed
 }
 
 func (d *deadline) init() { d.c = make(chan struct{}) }
+
+// initOn is init for a Conn of h.
+func (d *deadline) initOn(h *Host) {
+	d.init()
+	d.wake = h.newTimer(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !d.at.IsZero() && !h.clock().Before(d.at) { // not set again meanwhile
+			d.at = time.Time{}
+			close(d.c)
+		}
+	})
+}
 
 // set makes t the deadline; the zero time is none. now is the clock t is on.
 func (d *deadline) set(t time.Time, now func() time.Time) {
@@ -27,6 +44,10 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 		d.timer = nil
 	}
 	d.gen++
+	if !d.at.IsZero() {
+		d.wake.Stop()
+		d.at = time.Time{}
+	}
 	if d.isClosed() {
 		d.c = make(chan struct{})
 	}
@@ -36,6 +57,11 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 	left := t.Sub(now())
 	if left <= 0 {
 		close(d.c)
+		return
+	}
+	if d.wake != nil {
+		d.at = t
+		d.wake.Reset(t)
 		return
 	}
 	gen := d.gen

@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
+
+	"protean/transport"
 )
 
 // Do runs f on the loop, on the caller's goroutine, and returns when f has
@@ -68,6 +71,18 @@ type waiter struct {
 	f    func(*Env) bool
 	done chan struct{} // closed when f returned true or the binding was closed
 	err  error
+
+	over bool            // f returned true, or panicked
+	wake transport.Timer // closes done then, if not nil
+}
+
+// finish tells the caller of Await that f is done.
+func (w *waiter) finish() {
+	if w.over = true; w.wake != nil {
+		w.wake.Reset(time.Time{})
+		return
+	}
+	close(w.done)
 }
 
 // Await runs f on the loop, now and after each Env.Notify, until it returns
@@ -86,6 +101,7 @@ func (b *Binding) Await(cancel <-chan struct{}, f func(*Env) bool) error {
 		}
 		w = &waiter{f: f, done: make(chan struct{})}
 		if !b.host.stepped() {
+			w.wake = b.host.newTimer(func() { close(w.done) })
 			b.waiters = append(b.waiters, w)
 		}
 	})
@@ -107,6 +123,9 @@ func (b *Binding) Await(cancel <-chan struct{}, f func(*Env) bool) error {
 	case <-w.done:
 		return w.err
 	default:
+		if w.over {
+			return w.err
+		}
 	}
 	b.removeWaiter(w)
 	return context.Canceled
@@ -141,7 +160,7 @@ func (b *Binding) runWaiters(env *Env) {
 	keep := b.waiters[:0]
 	for _, w := range b.waiters {
 		if b.runWaiter(w, env) {
-			close(w.done)
+			w.finish()
 		} else {
 			keep = append(keep, w)
 		}

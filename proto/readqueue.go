@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"protean/transport"
 )
 
 // A record is one packet in a readQueue.
@@ -22,7 +24,8 @@ type record struct {
 // A readQueue holds packets until they are read: the payloads in a circular
 // arena of fixed size, so that a packet costs one copy and no allocation.
 type readQueue struct {
-	ready chan struct{} // one slot: there may be something to read
+	ready chan struct{}   // one slot: there may be something to read
+	wake  transport.Timer // puts it there, if not nil
 
 	mu      sync.Mutex
 	arena   []byte // made with the first packet
@@ -39,6 +42,14 @@ func (q *readQueue) init(size int) {
 
 // signal has one reader look again.
 func (q *readQueue) signal() {
+	if q.wake != nil {
+		q.wake.Reset(time.Time{})
+		return
+	}
+	q.token()
+}
+
+func (q *readQueue) token() {
 	select {
 	case q.ready <- struct{}{}:
 	default:

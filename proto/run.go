@@ -116,7 +116,14 @@ func (h *Host) startRunner(b *Binding) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	done := make(chan struct{})
 	b.runCancel, b.runDone = cancel, done
+	turn := h.turn()
 	r.wg.Go(func() {
+		if turn != nil {
+			select {
+			case <-turn:
+			case <-ctx.Done():
+			}
+		}
 		defer func() {
 			b.runMu.Lock()
 			b.runDone = nil

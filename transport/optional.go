@@ -53,3 +53,27 @@ type StatsReader interface {
 type Clock interface {
 	Now() time.Time
 }
+
+// A Scheduler is implemented by a transport in whose time things happen one
+// after the other, in an order that is the same in every run: an in-memory
+// network in a testing/synctest bubble. Who runs over it uses its timers, and
+// lets goroutines be woken through them.
+type Scheduler interface {
+	// NewTimer returns a timer, not armed. f is called on a goroutine of the
+	// transport and must not block. Nothing else begins until all that f has
+	// set off has come to rest. nil means that the transport has no such time,
+	// and that the system's timers are as good.
+	NewTimer(f func()) Timer
+}
+
+// A Timer is made by a [Scheduler]. Timers that are due at the same time expire
+// in the order in which they were armed.
+type Timer interface {
+	// Reset arms the timer, in place of when it was to expire before. A time
+	// that has passed, such as the zero Time, means: when all that is going on
+	// has come to rest. It can be called from any goroutine.
+	Reset(at time.Time)
+
+	// Stop disarms the timer: its function does not begin any more.
+	Stop()
+}

@@ -13,8 +13,9 @@
 //	}
 //
 // [Pair] makes a stepped network: its time is virtual and passes only in Run.
-// [LivePair] makes one in real time with both hosts running, for protocols with
-// blocking code; within a testing/synctest bubble its time is virtual, too.
+// [BubblePair] makes one in a testing/synctest bubble with both hosts running,
+// for protocols with blocking code; its time is virtual, too. [LivePair] makes
+// one in real time.
 //
 // When a test fails, the network's seed is logged; PROTEAN_SEED sets it, to run
 // the test again with the same faults.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"protean/proto"
@@ -50,7 +51,7 @@ type Peer struct {
 // may be nil.
 func Pair(tb testing.TB, cfg *Config) *Net {
 	tb.Helper()
-	n := build(tb, cfg, false)
+	n := build(tb, cfg, &sim.Config{})
 	for _, p := range []*Peer{n.A, n.B} {
 		if err := n.Sim.Attach(p.T, p.Host); err != nil {
 			tb.Fatal(err)
@@ -63,22 +64,37 @@ func Pair(tb testing.TB, cfg *Config) *Net {
 // both of them until the test ends. cfg may be nil.
 func LivePair(tb testing.TB, cfg *Config) *Net {
 	tb.Helper()
-	n := build(tb, cfg, true)
-	for _, p := range []*Peer{n.A, n.B} {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- p.Host.Run(ctx) }()
-		tb.Cleanup(func() {
-			cancel()
-			if err := <-done; err != nil {
-				tb.Errorf("Host.Run: %v", err)
-			}
-		})
-	}
+	n := build(tb, cfg, &sim.Config{Live: true})
+	n.run(tb, n.A)
+	n.run(tb, n.B)
 	return n
 }
 
-func build(tb testing.TB, cfg *Config, live bool) *Net {
+// BubblePair is LivePair in a testing/synctest bubble, with the order of all
+// that happens at one instant the same in every run. cfg may be nil.
+func BubblePair(tb testing.TB, cfg *Config) *Net {
+	tb.Helper()
+	n := build(tb, cfg, &sim.Config{Live: true, Barrier: synctest.Wait, Report: func(err error) { tb.Error(err) }})
+	n.run(tb, n.A)
+	time.Sleep(time.Microsecond) // their timers are not to be due at one instant
+	n.run(tb, n.B)
+	return n
+}
+
+// run has a host running until the test ends.
+func (n *Net) run(tb testing.TB, p *Peer) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Host.Run(ctx) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Errorf("Host.Run: %v", err)
+		}
+	})
+}
+
+func build(tb testing.TB, cfg *Config, sc *sim.Config) *Net {
 	tb.Helper()
 	if cfg == nil {
 		cfg = &Config{}
@@ -89,7 +105,8 @@ func build(tb testing.TB, cfg *Config, live bool) *Net {
 			tb.Logf("network seed %d; to repeat: PROTEAN_SEED=%d go test -run '^%s$'", n.Seed, n.Seed, tb.Name())
 		}
 	})
-	n.Sim = sim.New(&sim.Config{Seed: n.Seed, Live: live})
+	sc.Seed = n.Seed
+	n.Sim = sim.New(sc)
 	tb.Cleanup(func() {
 		if err := n.Sim.Close(); err != nil {
 			tb.Error(err)

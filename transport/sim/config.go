@@ -37,6 +37,18 @@ type Config struct {
 	// Live makes the network run in real time, on a goroutine of its own.
 	Live bool
 
+	// Barrier makes a live network do one thing at a time, in an order that is
+	// the same in every run. It is synctest.Wait, in a testing/synctest bubble:
+	// a function that returns when all goroutines but its caller are blocked.
+	// The network calls it all the time, so nobody else in the bubble can: use
+	// [Network.Settle].
+	Barrier func()
+
+	// Report is called, if Barrier is set, with what goes wrong while the
+	// network runs: a *[ConcurrentError] or a *[LivelockError]. It must not
+	// block. If it is nil, [Network.Close] returns the first of them.
+	Report func(error)
+
 	// MaxSteps is the number of steps at one instant of virtual time after
 	// which driving the network ends with a *[LivelockError]. Zero means
 	// [DefaultMaxSteps], a negative value no limit.

@@ -17,7 +17,7 @@
 // each has a queue of its own and gets a copy of every packet whose protocol
 // it has bound.
 //
-// # Two drivers
+// # Three drivers
 //
 // A stepped network has virtual time, which passes only while [Network.Run],
 // [Network.RunUntil] or [Network.Step] is running, as fast as the work can be
@@ -31,6 +31,18 @@
 // A live network (Config.Live) has the system's time and one goroutine, and is
 // used like any other transport, with Wait. It blocks on channels and timers
 // alone: in a testing/synctest bubble its time is virtual, too.
+//
+// A live network in a bubble with Config.Barrier = synctest.Wait has an order
+// as well, as a stepped one has, for programs with goroutines that block. Its
+// goroutine makes everything happen, one thing at a time, and waits in between
+// until all other goroutines are blocked. What they send meanwhile is sent
+// then, in the order in which the handles were opened on the nodes, and the
+// nodes made, and for each handle in the order in which it was committed. Waits
+// with a deadline, and the timers of [Transport.NewTimer], expire one after the
+// other. What two goroutines send on one handle at the same instant has no
+// order: it is reported ([ConcurrentError]). Go's own timers that are due at the
+// same instant go off before anything else does, in random order; let programs
+// start at different instants.
 //
 // # Random numbers
 //

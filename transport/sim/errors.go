@@ -56,6 +56,23 @@ func (e *LivelockError) Error() string {
 	return s
 }
 
+// A ConcurrentError says that two goroutines have sent on one handle at the
+// same instant in a bubble. Unless one has waited for the other, which the
+// network cannot tell, the order of their packets is up to the scheduler, and
+// what follows from it is not the same in every run. Let one goroutine send, or
+// give each a handle, or an instant, of its own.
+type ConcurrentError struct {
+	Handle     string
+	Time       time.Time
+	Goroutines [2]uint64 // their numbers; 0 for the one that receives
+	Stacks     string    // where they are now
+}
+
+func (e *ConcurrentError) Error() string {
+	return fmt.Sprintf("sim: goroutines %d and %d both sent on %s at %s, in no order that a seed could repeat:\n%s",
+		e.Goroutines[0], e.Goroutines[1], e.Handle, e.Time.Format(time.RFC3339Nano), e.Stacks)
+}
+
 // A LimitError says that a condition did not come true in time. errors.Is(err,
 // os.ErrDeadlineExceeded) holds.
 type LimitError struct {

@@ -10,6 +10,8 @@ type source struct {
 	dir *direction // sourceFlights, sourceLoose
 	t   *Transport // sourceTimer, sourceStamp
 
+	timer *Timer // sourceFunc
+
 	loose flight // sourceLoose
 	stamp sent   // sourceStamp
 }
@@ -21,6 +23,7 @@ const (
 	sourceLoose                     // one packet arrives out of order
 	sourceTimer                     // a stepper wanted to be called now
 	sourceStamp                     // a packet leaves whose stamp was asked for
+	sourceFunc                      // a Timer expires, see loop
 )
 
 // schedule makes s happen at the given time, after all that is to happen at
@@ -44,7 +47,8 @@ func (n *Network) fire() {
 		d.arrive(&f)
 	case sourceTimer:
 		n.heap.remove(s)
-		s.t.run()
+		s.t.q.expired = true
+		s.t.ready()
 	case sourceStamp:
 		n.heap.remove(s)
 		t, st := s.t, s.stamp

@@ -37,7 +37,15 @@ type Transport struct {
 
 	stepper Stepper
 	queued  bool   // in net.runnable
-	timer   source // when the stepper wants to be called
+	timer   source // when the stepper wants to be called, or Wait to return
+
+	// In a bubble: what the loop has not seen to yet.
+	rank    int // among the handles of the node
+	touched bool
+	look    bool // its goroutine is to be woken
+	outbox  ring[posted]
+	rearmed []*Timer
+	senders senders
 }
 
 var (
@@ -47,6 +55,7 @@ var (
 	_ transport.ForeignReceiver = (*Transport)(nil)
 	_ transport.StatsReader     = (*Transport)(nil)
 	_ transport.Clock           = (*Transport)(nil)
+	_ transport.Scheduler       = (*Transport)(nil)
 )
 
 func newTransport(nd *Node, handle string, limit int) *Transport {
@@ -121,9 +130,13 @@ func (t *Transport) ReceiveForeign(on bool) error {
 
 // ready has whoever receives from t look at it.
 func (t *Transport) ready() {
-	if t.net.cfg.Live {
+	switch {
+	case t.net.inBubble():
+		t.look = true
+		t.touch()
+	case t.net.cfg.Live:
 		t.q.signal()
-	} else {
+	default:
 		t.run()
 	}
 }

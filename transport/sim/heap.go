@@ -24,6 +24,14 @@ func (h *heap) len() int { return max(0, len(h.ev)-1) }
 
 func (h *heap) top() *event { return &h.ev[1] }
 
+// when returns the time of s; 0 if it is not in the heap.
+func (h *heap) when(s *source) int64 {
+	if s.pos == 0 {
+		return 0
+	}
+	return h.ev[s.pos].at
+}
+
 // set puts s at its new time, whether or not it is in the heap.
 func (h *heap) set(s *source, at int64, seq uint64) {
 	e := event{at, seq, s}

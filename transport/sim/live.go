@@ -48,7 +48,7 @@ func (n *Network) catchUp() {
 // those happen that are due, on the goroutine of the caller, which saves a
 // switch to another, and leaves the others to the network's own.
 func (n *Network) changed() {
-	if !n.cfg.Live || n.heap.len() == 0 {
+	if !n.cfg.Live || n.inBubble() || n.heap.len() == 0 {
 		return
 	}
 	n.catchUp()

@@ -58,6 +58,10 @@ type Network struct {
 	armed int64         // when the goroutine wakes up
 	kick  chan struct{} // has it look again
 	done  chan struct{} // closed when it has ended
+
+	// In a bubble.
+	bubble bubble
+	over   bool // events do not happen any more
 }
 
 // New returns an empty network. If cfg is not valid, the first call of
@@ -75,8 +79,18 @@ func New(cfg *Config) *Network {
 		n.start = n.base.UnixNano()
 		n.kick = make(chan struct{}, 1)
 		n.done = make(chan struct{})
-		go n.live()
+		if n.inBubble() {
+			n.now, n.bubble.round = n.start, 1
+			n.bubble.idle = true
+			go n.loop()
+		} else {
+			go n.live()
+		}
 		return n
+	}
+	if n.inBubble() {
+		n.err = &ConfigError{"network", "Barrier", "is set, but not Live"}
+		n.cfg.Barrier = nil
 	}
 	if n.cfg.Epoch.IsZero() {
 		n.cfg.Epoch = DefaultEpoch()
@@ -108,6 +122,7 @@ func (n *Network) Node(nodeName string) (*Node, error) {
 		return nil, &ConfigError{"node " + nodeName, "name", "is taken"}
 	}
 	nd := newNode(n, nodeName)
+	nd.rank = len(n.order)
 	n.nodes[nodeName] = nd
 	n.order = append(n.order, nd)
 	return nd, nil
@@ -138,6 +153,7 @@ func (n *Network) clock() int64 {
 func (n *Network) Close() error {
 	n.mu.Lock()
 	n.closed = true
+	n.rouse()
 	var handles []*Transport
 	for _, nd := range n.order {
 		handles = append(handles, nd.handles...)
@@ -157,7 +173,10 @@ func (n *Network) Close() error {
 	n.heap = heap{}
 	n.bufs = buffers{}
 	n.pool = nil
-	return nil
+	if n.cfg.Report != nil {
+		return nil
+	}
+	return n.bubble.failure
 }
 
 func unix(ns int64) time.Time { return time.Unix(0, ns).UTC() }

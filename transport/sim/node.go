@@ -19,6 +19,7 @@ const loIndex = 1
 type Node struct {
 	net  *Network
 	name string
+	rank int // among the nodes
 
 	ports   []*Port // ports[i].index == i+1; the first is the loopback interface
 	handles []*Transport
@@ -104,6 +105,7 @@ func (nd *Node) Open(cfg *OpenConfig) (*Transport, error) {
 	}
 	nd.opened++
 	t := newTransport(nd, fmt.Sprintf("%s#%d", nd.name, nd.opened), limit)
+	t.rank = nd.opened
 	nd.handles = append(nd.handles, t)
 	return t, nil
 }

@@ -20,6 +20,13 @@ type queue struct {
 	timer      *time.Timer   // of Wait
 	delivering bool
 
+	// In a bubble.
+	wake    bool    // Wake was called, which the loop has not seen yet
+	until   int64   // when Wait is to return; 0: never
+	expired bool    // it is that time
+	piece   uintptr // of the stack of who called Recv last
+	round   uint64  // in this round of the loop
+
 	cur  arrival // what is being delivered
 	note note    // what is being told
 	ev   transport.Event
@@ -46,6 +53,9 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	if q.receiving {
 		mu.Unlock()
 		return 0, unsupported("Recv while another Recv of the queue is running")
+	}
+	if t.net.inBubble() {
+		q.piece, q.round = stackPointer()>>pieceBits, t.net.bubble.round
 	}
 	q.receiving = true
 	t.calls++
@@ -142,6 +152,7 @@ func (q *queue) Wait(until time.Time) error {
 		return unsupported("Wait while another Wait of the queue is running")
 	}
 	t.calls++
+	q.expired, q.until = false, 0
 	var expired <-chan time.Time
 	defer func() {
 		if expired != nil {
@@ -156,21 +167,29 @@ func (q *queue) Wait(until time.Time) error {
 		case q.woken, t.arrivals.n > 0, t.notes.n > 0, t.lost > 0:
 			q.woken = false
 			return nil
+		case q.expired:
+			return nil
 		case t.starved && t.room():
 			t.starved = false
 			return nil
 		}
 		if !until.IsZero() && expired == nil {
 			d := until.Sub(t.net.Now())
-			if d <= 0 {
+			switch {
+			case d <= 0:
 				return nil
-			}
-			if q.timer == nil {
+			case t.net.inBubble():
+				q.until = addTime(t.net.clock(), int64(d))
+			case q.timer == nil:
 				q.timer = time.NewTimer(d)
-			} else {
+				expired = q.timer.C
+			default:
 				q.timer.Reset(d)
+				expired = q.timer.C
 			}
-			expired = q.timer.C
+		}
+		if t.net.inBubble() && q.until != t.net.heap.when(&t.timer) {
+			t.touch()
 		}
 		q.waiting = true
 		mu.Unlock()
@@ -202,6 +221,11 @@ func (q *queue) Wake() {
 	}
 	if !t.net.cfg.Live {
 		t.run()
+		return
+	}
+	if t.net.inBubble() {
+		q.wake = true
+		t.touch()
 		return
 	}
 	q.woken = true

@@ -38,14 +38,18 @@ func (t *Transport) send(s *transport.Slot, now int64) error {
 		return opError(opWrite, err)
 	}
 	if len(data) > min(out.mtu, most) {
-		out.refuse(data, now)
+		if t.net.inBubble() {
+			t.enqueueOut(posted{out: out, refused: true}, data, false)
+		} else {
+			out.refuse(data, now)
+		}
 		return &transport.TooBigError{Size: len(data), MTU: min(out.mtu, most)}
 	}
 	protocol, m := validate(data, v4)
 	if m != wire.NotMalformed {
 		return opError(opWrite, m)
 	}
-	if v4 {
+	if v4 && !t.net.inBubble() {
 		t.node.complete(data, int(data[0]&15)*4, out.from)
 	}
 
@@ -53,6 +57,13 @@ func (t *Transport) send(s *transport.Slot, now int64) error {
 	whole := class(len(data)) == slotClass && t.lent.owns(s)
 	if whole { // the caller may have cut its capacity
 		data = t.lent.bufs[s.Ref-1][:len(data)]
+	}
+	if t.net.inBubble() {
+		t.enqueueOut(posted{out: out, v4: v4, stamp: s.Stamp, sent: sent{protocol, s.Cookie}}, data, whole)
+		if whole {
+			t.lent.forget(s)
+		}
+		return nil
 	}
 	left, kept := out.send(data, now, whole)
 	if kept {

@@ -93,6 +93,9 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	b.Truncate(n)
 	if n > 0 {
 		now := nw.clock()
+		if nw.inBubble() {
+			t.sends()
+		}
 		for sent < n {
 			s := &b.Slots[sent]
 			if err = t.send(s, now); err != nil {

@@ -46,7 +46,7 @@ func (n *Network) Attach(t *Transport, s Stepper) error {
 // run has t's stepper called at the present time, after those that are to be
 // called already.
 func (t *Transport) run() {
-	if t.stepper != nil && !t.queued {
+	if (t.stepper != nil || t.net.inBubble()) && !t.queued {
 		t.queued = true
 		t.net.runnable.push(t)
 	}

@@ -1,0 +1,55 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sim
+
+// A posted packet was committed to a handle in a bubble and waits for the loop
+// to send it. Its way is known, and that it can go there; all that may depend
+// on the packets of other handles is still to be done.
+type posted struct {
+	out     *direction
+	buf     []byte
+	v4      bool
+	refused bool // larger than the MTU: to be counted only; buf is nil
+	size    int
+	stamp   bool
+	sent    sent
+}
+
+// enqueueOut takes a packet over from the caller of Commit.
+func (t *Transport) enqueueOut(o posted, data []byte, whole bool) {
+	if whole {
+		o.buf = data
+	} else {
+		o.buf = t.net.bufs.get(len(data))
+		copy(o.buf, data)
+	}
+	if o.stamp {
+		t.stamps++
+	}
+	t.outbox.push(o)
+	t.touch()
+}
+
+// post sends a packet on behalf of the loop.
+func (t *Transport) post(o *posted, now int64) {
+	if o.refused {
+		o.out.refuse(o.buf, now)
+		t.net.bufs.put(o.buf)
+		return
+	}
+	if o.v4 {
+		t.node.complete(o.buf, int(o.buf[0]&15)*4, o.out.from)
+	}
+	left, kept := o.out.send(o.buf, now, true)
+	if !kept {
+		t.net.bufs.put(o.buf)
+	}
+	switch {
+	case !o.stamp:
+	case left < 0:
+		t.stamps--
+		t.relieve()
+	default:
+		t.stampAt(o.sent, left, now)
+	}
+}
