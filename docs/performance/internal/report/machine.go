@@ -1,0 +1,54 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package report
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Machine is where figures are from.
+type Machine struct {
+	Date     string            `json:"date"`
+	CPU      string            `json:"cpu"`
+	CPUs     int               `json:"cpus"`
+	Kernel   string            `json:"kernel"`
+	Go       string            `json:"go"`
+	C        string            `json:"cc"`
+	Versions map[string]string `json:"versions"` // of the Go modules measured
+}
+
+// ThisMachine describes the machine this runs on.
+func ThisMachine() Machine {
+	m := Machine{Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Go: runtime.Version(), Versions: map[string]string{}}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if k, v, _ := strings.Cut(line, ":"); strings.TrimSpace(k) == "model name" {
+				m.CPU = strings.TrimSpace(v)
+				break
+			}
+		}
+	}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		m.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	if text, err := exec.Command("cc", "--version").Output(); err == nil {
+		m.C, _, _ = strings.Cut(string(text), "\n")
+	}
+	if b, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range b.Deps {
+			switch d.Path {
+			case "github.com/gopacket/gopacket", "github.com/google/gopacket", "github.com/mdlayher/packet", "golang.org/x/net":
+				m.Versions[d.Path] = d.Version
+			}
+		}
+	}
+	return m
+}

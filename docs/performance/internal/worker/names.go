@@ -1,0 +1,30 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package worker
+
+import (
+	"maps"
+	"slices"
+)
+
+// open makes the sessions, by the names of the workers.
+var open = map[string]func(*Options) (session, error){
+	"rx-net":             openNet,
+	"rx-xnet":            openXNet,
+	"rx-mdlayher":        openMdlayher,
+	"rx-afpacket":        func(o *Options) (session, error) { return openAfpacket(o, false) },
+	"rx-afpacket-decode": func(o *Options) (session, error) { return openAfpacket(o, true) },
+	"rx-rawip":           func(o *Options) (session, error) { return openHost(o, rawIP) },
+
+	"tx-net":      openTxNet,
+	"tx-xnet":     openTxXNet,
+	"tx-mdlayher": openTxMdlayher,
+	"tx-rawip":    func(o *Options) (session, error) { return openSender(o, rawIP) },
+
+	"echo-net":      openEchoNet,
+	"echo-mdlayher": openEchoMdlayher,
+	"echo-rawip":    func(o *Options) (session, error) { return openResponder(o, rawIP) },
+}
+
+// Names returns the workers there are.
+func Names() []string { return slices.Sorted(maps.Keys(open)) }

@@ -1,0 +1,89 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package worker
+
+import (
+	"context"
+
+	"protean/proto"
+	"protean/transport"
+	"protean/transport/rawip"
+)
+
+// A transportOf opens one of our transports.
+type transportOf func(*Options) (transport.Transport, error)
+
+func rawIP(o *Options) (transport.Transport, error) {
+	// RcvBuf is what getsockopt tells, twice what setsockopt is given.
+	return rawip.Open(&rawip.Config{Interface: o.Interface, RcvBuf: 2 * bufferSize})
+}
+
+// A host is one of our hosts over one of our transports.
+type host struct {
+	t      transport.Transport
+	h      *proto.Host
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func newHost(o *Options, open transportOf) (*host, error) {
+	t, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	h, err := proto.NewHost(t, nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &host{t, h, ctx, cancel}, nil
+}
+
+func (s *host) run() error {
+	defer s.t.Close()
+	return s.h.Run(s.ctx)
+}
+
+func (s *host) close() { s.cancel() }
+
+// lost is what the kernel dropped.
+func (s *host) lost() uint64 {
+	if r, ok := transport.As[transport.StatsReader](s.t); ok {
+		return r.Stats().Lost
+	}
+	return 0
+}
+
+// A receiver is a host with a handler that counts.
+type receiver struct {
+	*host
+	packets uint64
+	last    byte
+}
+
+func openHost(o *Options, open transportOf) (session, error) {
+	s, err := newHost(o, open)
+	if err != nil {
+		return nil, err
+	}
+	r := &receiver{host: s}
+	// Others beside it do not get packets; they make the table fuller.
+	for i := 1; i < o.Handlers; i++ {
+		if _, err := s.h.Handle(uint8(i%128+100), proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { return nil })); err != nil {
+			return nil, err
+		}
+	}
+	_, err = s.h.Handle(protocol, r)
+	return r, err
+}
+
+// HandlePacket counts p and reads one byte.
+func (r *receiver) HandlePacket(_ *proto.Env, p *proto.Packet) error {
+	r.packets++
+	if b := p.Payload(); len(b) > 0 {
+		r.last = b[0]
+	}
+	return nil
+}
+
+func (r *receiver) counted() (packets, lost uint64) { return r.packets, r.lost() }

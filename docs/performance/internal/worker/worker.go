@@ -1,0 +1,129 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const (
+	protocol   = 253
+	bufferSize = 16 << 20
+	batch      = 64
+)
+
+// Options are what the harness tells a worker, as key=value.
+type Options struct {
+	Interface string
+	Src, Dst  netip.Addr
+	MAC       [6]byte // of the next hop, for peers that have no neighbour table
+	Size      int     // bytes of an Ethernet frame, without the frame check sequence
+	Block     int     // bytes of a ring block
+	Blocks    int
+	Timeout   int // milliseconds until a block is handed over that is not full
+	Queues    int
+	Handlers  int
+}
+
+// A session is a worker at work.
+type session interface {
+	run() error // until close
+	close()     // from another goroutine; once
+	counted() (packets, lost uint64)
+}
+
+// result is what a worker prints when it ends.
+type result struct {
+	Packets uint64 `json:"packets"`
+	Lost    uint64 `json:"lost"`
+	Mallocs uint64 `json:"mallocs"` // since SIGUSR1
+	GCs     uint32 `json:"gcs"`     // since SIGUSR1
+}
+
+// Main runs the worker named by the first argument and returns the exit code.
+func Main(args []string) int {
+	if err := work(args); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return 1
+	}
+	return 0
+}
+
+func work(args []string) error {
+	if len(args) == 0 || open[args[0]] == nil {
+		return fmt.Errorf("give one of %s", strings.Join(Names(), ", "))
+	}
+	o, err := parse(args[1:])
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
+	s, err := open[args[0]](o)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.run() }()
+	fmt.Println("ready")
+	var before, after runtime.MemStats
+	for stop := false; !stop; {
+		select {
+		case err := <-ended:
+			return fmt.Errorf("%s ended by itself: %v", args[0], err)
+		case sig := <-signals:
+			if stop = sig == syscall.SIGTERM; !stop {
+				runtime.ReadMemStats(&before)
+			}
+		}
+	}
+	runtime.ReadMemStats(&after)
+	s.close()
+	<-ended // an error here says that it was closed
+	packets, lost := s.counted()
+	return json.NewEncoder(os.Stdout).Encode(result{packets, lost, after.Mallocs - before.Mallocs, after.NumGC - before.NumGC})
+}
+
+func parse(args []string) (*Options, error) {
+	o := &Options{Block: 1 << 20, Blocks: 16, Timeout: 10, Queues: 1, Handlers: 1, Size: 60}
+	for _, a := range args {
+		key, value, _ := strings.Cut(a, "=")
+		var err error
+		switch key {
+		case "if":
+			o.Interface = value
+		case "src":
+			o.Src, err = netip.ParseAddr(value)
+		case "dst":
+			o.Dst, err = netip.ParseAddr(value)
+		case "mac":
+			_, err = fmt.Sscanf(value, "%x:%x:%x:%x:%x:%x", &o.MAC[0], &o.MAC[1], &o.MAC[2], &o.MAC[3], &o.MAC[4], &o.MAC[5])
+		case "size":
+			o.Size, err = strconv.Atoi(value)
+		case "block":
+			o.Block, err = strconv.Atoi(value)
+		case "blocks":
+			o.Blocks, err = strconv.Atoi(value)
+		case "timeout":
+			o.Timeout, err = strconv.Atoi(value)
+		case "queues":
+			o.Queues, err = strconv.Atoi(value)
+		case "handlers":
+			o.Handlers, err = strconv.Atoi(value)
+		default:
+			err = fmt.Errorf("unknown")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("option %q: %w", a, err)
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,112 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"protean/docs/performance/internal/lab"
+	"protean/docs/performance/internal/measure"
+	"protean/docs/performance/internal/worker"
+	"protean/transport/netlab"
+)
+
+// groups are the parts that can be asked for. Those without cells run the
+// packages' benchmarks.
+var groups = map[string]func() []cell{
+	"rx": rxCells, "tx": txCells, "rtt": rttCells, "scale": scaleCells,
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) > 0 && args[0] == "worker" {
+		return worker.Main(args[1:])
+	}
+	code, done, err := netlab.Enter()
+	if done {
+		return code
+	}
+	if err == nil {
+		err = all(args)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "performance:", err)
+		return 1
+	}
+	return 0
+}
+
+func all(args []string) error {
+	f := flag.NewFlagSet("run", flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprintln(f.Output(), "usage: run [flags] [rx] [tx] [rtt] [scale] [frag] [dispatch]   (default: all)")
+		f.PrintDefaults()
+	}
+	rounds := f.Int("rounds", 5, "how often each program runs; they take turns")
+	quick := f.Bool("quick", false, "short runs, to see that everything works; the figures mean little")
+	only := f.String("only", "", "run only the rows whose table or name contains this")
+	out := f.String("out", "results", "folder for CSV, JSON, Markdown and plots")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if *rounds < 1 {
+		return fmt.Errorf("--rounds %d is not positive", *rounds)
+	}
+	parts := f.Args()
+	if len(parts) == 0 {
+		parts = []string{"rx", "tx", "rtt", "scale", "frag", "dispatch"}
+	}
+	var cells []cell
+	var micro []string
+	for _, p := range parts {
+		switch {
+		case groups[p] != nil:
+			cells = append(cells, groups[p]()...)
+		case p == "frag" || p == "dispatch":
+			micro = append(micro, p)
+		default:
+			return fmt.Errorf("there is no part %q", p)
+		}
+	}
+	cells = slices.DeleteFunc(cells, func(c cell) bool { return !strings.Contains(c.Table+" "+c.Name, *only) })
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
+	}
+	for _, part := range micro {
+		if err := microBenchmarks(part, *rounds, *quick, *out); err != nil {
+			return err
+		}
+	}
+	if len(cells) == 0 {
+		return nil
+	}
+	return measureCells(cells, *rounds, *quick, *out)
+}
+
+func measureCells(cells []cell, rounds int, quick bool, out string) error {
+	bin, err := os.MkdirTemp("", "protean-performance")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(bin)
+	if err := compile(bin); err != nil {
+		return err
+	}
+	self, err := filepath.EvalSymlinks("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	l, err := lab.New()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	b := &bench{lab: l, p: measure.Programs{C: bin, Worker: self}, quick: quick}
+	return b.report(b.rounds(cells, rounds), out)
+}
