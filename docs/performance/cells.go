@@ -56,6 +56,7 @@ var receivers = []program{
 	{name: "C TPACKET_V3 walk", mode: "v3", many: true},
 	{name: "protean afpacket V3", worker: "rx-afp-v3", many: true},
 	{name: "gopacket fork afpacket", worker: "rx-afpacket", many: true},
+	{name: "gopacket afpacket", worker: "rx-google"},
 	{name: "gopacket fork afpacket, decoding", worker: "rx-afpacket-decode"},
 	{name: "protean afpacket V2", worker: "rx-afp-v2"},
 	{name: "C recvmmsg packet", mode: "packet"},

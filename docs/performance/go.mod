@@ -3,6 +3,7 @@ module protean/docs/performance
 go 1.26.0
 
 require (
+	github.com/google/gopacket v1.1.19
 	github.com/gopacket/gopacket v1.7.7
 	github.com/jsimonetti/rtnetlink/v2 v2.0.2
 	github.com/mdlayher/packet v1.2.0

@@ -12,8 +12,9 @@ var open = map[string]func(*Options) (session, error){
 	"rx-net":             openNet,
 	"rx-xnet":            openXNet,
 	"rx-mdlayher":        openMdlayher,
-	"rx-afpacket":        func(o *Options) (session, error) { return openAfpacket(o, false) },
-	"rx-afpacket-decode": func(o *Options) (session, error) { return openAfpacket(o, true) },
+	"rx-afpacket":        func(o *Options) (session, error) { return openFork(o, false) },
+	"rx-afpacket-decode": func(o *Options) (session, error) { return openFork(o, true) },
+	"rx-google":          openGoogle,
 	"rx-rawip":           func(o *Options) (session, error) { return openHost(o, rawIP) },
 
 	"tx-net":      openTxNet,

@@ -3,27 +3,30 @@
 package worker
 
 import (
-	"net"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/afpacket"
 	"github.com/gopacket/gopacket/layers"
-	"github.com/mdlayher/packet"
 )
 
-// rxAfpacket is the ring of gopacket's maintained fork, with and without its
-// decoding layers.
+// rxAfpacket is a ring of gopacket, or of its maintained fork, with and without
+// the fork's decoding layers.
 type rxAfpacket struct {
-	t      *afpacket.TPacket
+	read   func() ([]byte, error) // errIdle if nothing came for a while
+	end    func() (lost uint64, err error)
 	decode bool
 	ended  atomic.Bool
 	*counter
 	lost uint64
 }
 
-func openAfpacket(o *Options, decode bool) (session, error) {
+var errIdle = errors.New("idle")
+
+// openFork is the fork.
+func openFork(o *Options, decode bool) (session, error) {
 	t, err := afpacket.NewTPacket(
 		afpacket.OptInterface(o.Interface), afpacket.TPacketVersion3, afpacket.OptFrameSize(2048),
 		afpacket.OptBlockSize(o.Block), afpacket.OptNumBlocks(o.Blocks),
@@ -33,7 +36,20 @@ func openAfpacket(o *Options, decode bool) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rxAfpacket{t: t, decode: decode, counter: newCounter()}, t.SetBPF(filter())
+	r := &rxAfpacket{decode: decode, counter: newCounter()}
+	r.read = func() ([]byte, error) {
+		data, _, err := t.ZeroCopyReadPacketData()
+		if err == afpacket.ErrTimeout {
+			return nil, errIdle
+		}
+		return data, err
+	}
+	r.end = func() (uint64, error) {
+		_, v3, err := t.SocketStats()
+		t.Close()
+		return uint64(v3.Drops()), err
+	}
+	return r, t.SetBPF(filter())
 }
 
 func (r *rxAfpacket) run() error {
@@ -43,10 +59,9 @@ func (r *rxAfpacket) run() error {
 	parser := gopacket.NewDecodingLayerParser(layers.LayerTypeEthernet, &eth, &ip, &payload)
 	parser.IgnoreUnsupported = true
 	var decoded []gopacket.LayerType
-	defer r.t.Close()
 	for !r.ended.Load() {
-		data, _, err := r.t.ZeroCopyReadPacketData()
-		if err == afpacket.ErrTimeout {
+		data, err := r.read()
+		if err == errIdle {
 			continue
 		}
 		if err != nil {
@@ -60,44 +75,10 @@ func (r *rxAfpacket) run() error {
 			r.handle(ip.Payload)
 		}
 	}
-	_, v3, err := r.t.SocketStats()
-	r.lost = uint64(v3.Drops())
+	var err error
+	r.lost, err = r.end()
 	return err
 }
 
 func (r *rxAfpacket) close()                          { r.ended.Store(true) }
 func (r *rxAfpacket) counted() (packets, lost uint64) { return r.packets, r.lost }
-
-// rxMdlayher is github.com/mdlayher/packet.
-type rxMdlayher struct {
-	c *packet.Conn
-	*counter
-}
-
-func openMdlayher(o *Options) (session, error) {
-	ifi, err := net.InterfaceByName(o.Interface)
-	if err != nil {
-		return nil, err
-	}
-	c, err := packet.Listen(ifi, packet.Raw, 0x0800, &packet.Config{Filter: filter()})
-	if err != nil {
-		return nil, err
-	}
-	return &rxMdlayher{c, newCounter()}, force(c)
-}
-
-func (r *rxMdlayher) run() error {
-	buf := make([]byte, 65536)
-	for {
-		n, _, err := r.c.ReadFrom(buf)
-		if err != nil {
-			return err
-		}
-		if n > 14 {
-			r.ip(buf[14:n])
-		}
-	}
-}
-
-func (r *rxMdlayher) close()                          { r.c.Close() }
-func (r *rxMdlayher) counted() (packets, lost uint64) { return r.packets, 0 }
