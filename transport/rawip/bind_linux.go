@@ -19,10 +19,10 @@ type binding struct {
 // the kernel keeps it for sending (IPPROTO_RAW), nor can
 // [transport.AnyProtocol].
 func (t *Transport) Bind(protocol int) error {
-	if !t.calls.enter() {
+	if !t.calls.Enter() {
 		return net.ErrClosed
 	}
-	defer t.calls.leave()
+	defer t.calls.Leave()
 	if err := t.checkProtocol(protocol); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (t *Transport) bind(p uint8, b *binding) error {
 		}
 		id := sockID(v6, p)
 		t.socks[id].Store(s)
-		if err := t.q.watch(s.fd, id); err != nil {
+		if err := opWrap("bind", t.q.Watch(s.fd, id)); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ func (t *Transport) families() []bool {
 func (t *Transport) unbind(p uint8, b *binding) {
 	for _, s := range b.socks {
 		s.dead.Store(true)
-		t.q.unwatch(s.fd)
+		t.q.Unwatch(s.fd)
 		t.socks[sockID(s.v6, p)].CompareAndSwap(s, nil)
 		s.release()
 	}
@@ -103,10 +103,10 @@ func (t *Transport) unbind(p uint8, b *binding) {
 
 // Unbind implements [transport.Transport].
 func (t *Transport) Unbind(protocol int) error {
-	if !t.calls.enter() {
+	if !t.calls.Enter() {
 		return net.ErrClosed
 	}
-	defer t.calls.leave()
+	defer t.calls.Leave()
 	if err := t.checkProtocol(protocol); err != nil {
 		return err
 	}

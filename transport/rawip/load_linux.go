@@ -14,7 +14,7 @@ import (
 
 // count takes note that packet i was received.
 func (r *receiver) count(i int) {
-	n := uint64(r.messages().hdr[i].Len)
+	n := uint64(r.messages().Hdr[i].Len)
 	if r.cur.v6 {
 		n += 40
 	}
@@ -25,9 +25,9 @@ func (r *receiver) count(i int) {
 // load makes r.packet the packet in message i.
 func (r *receiver) load(i int) wire.Malformed {
 	m := r.messages()
-	h := &m.hdr[i]
+	h := &m.Hdr[i]
 	c := &r.control
-	c.parse(m.control(i)[:h.Hdr.Controllen])
+	c.parse(m.Control(i)[:h.Hdr.Controllen])
 	if c.drops != 0 {
 		r.cur.addDrops(c.drops)
 	}
@@ -46,7 +46,7 @@ func (r *receiver) load(i int) wire.Malformed {
 		a.Flags |= transport.FlagHeaderVerified | type4(b, c).Flag()
 		return r.packet.Load(b[:n], a)
 	}
-	rebuild(b, n, r.cur.protocol, &m.sa[i].Addr, c)
+	rebuild(b, n, r.cur.protocol, &m.Addr[i].Addr, c)
 	a.Flags |= transport.Unknown(transport.FieldExt)
 	if c.dst[0] == 0xff {
 		a.Flags |= transport.PacketMulticast.Flag()

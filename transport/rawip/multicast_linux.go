@@ -3,24 +3,14 @@
 package rawip
 
 import (
-	"errors"
 	"net"
 	"net/netip"
-	"os"
 
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
-
-// A membership is one that sockets opened later get, too. source is the zero
-// Addr unless the membership is source-specific.
-type membership struct {
-	ifindex       int
-	group, source netip.Addr
-}
 
 // Join implements [transport.Multicaster]: the sockets of all protocols become
 // members, those of protocols bound later included.
@@ -39,10 +29,10 @@ func (t *Transport) Leave(ifindex int, group netip.Addr, sources ...netip.Addr) 
 }
 
 func (t *Transport) change(join bool, ifindex int, group netip.Addr, sources []netip.Addr) error {
-	if !t.calls.enter() {
+	if !t.calls.Enter() {
 		return net.ErrClosed
 	}
-	defer t.calls.leave()
+	defer t.calls.Leave()
 	all, err := t.memberships(ifindex, group, sources)
 	if err != nil {
 		return err
@@ -72,14 +62,14 @@ func (t *Transport) change(join bool, ifindex int, group netip.Addr, sources []n
 // publishSources makes the source-specific IPv6 memberships known to excluded.
 // The caller holds mu.
 func (t *Transport) publishSources() {
-	var specific map[membership]bool
+	var specific map[sockio.Membership]bool
 	for m := range t.groups {
-		if m.source.IsValid() && m.source.Is6() {
+		if m.Source.IsValid() && m.Source.Is6() {
 			if specific == nil {
-				specific = make(map[membership]bool)
+				specific = make(map[sockio.Membership]bool)
 			}
 			specific[m] = true
-			specific[membership{ifindex: m.ifindex, group: m.group}] = true
+			specific[sockio.Membership{IfIndex: m.IfIndex, Group: m.Group}] = true
 		}
 	}
 	if specific == nil {
@@ -97,16 +87,16 @@ func (t *Transport) excluded(p *transport.Packet) bool {
 	if specific == nil || !p.Is6() || p.Type() != transport.PacketMulticast {
 		return false
 	}
-	m := membership{ifindex: int(p.IfIndex), group: p.Dst()}
+	m := sockio.Membership{IfIndex: int(p.IfIndex), Group: p.Dst()}
 	if !(*specific)[m] {
 		return false
 	}
-	m.source = p.Src()
+	m.Source = p.Src()
 	return !(*specific)[m]
 }
 
 // memberships checks the arguments of Join and Leave.
-func (t *Transport) memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]membership, error) {
+func (t *Transport) memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]sockio.Membership, error) {
 	group = group.Unmap().WithZone("")
 	switch {
 	case t.cfg.SendOnly:
@@ -119,30 +109,30 @@ func (t *Transport) memberships(ifindex int, group netip.Addr, sources []netip.A
 		return nil, opError("join", "setsockopt", unix.ENODEV)
 	}
 	if len(sources) == 0 {
-		return []membership{{ifindex: ifindex, group: group}}, nil
+		return []sockio.Membership{{IfIndex: ifindex, Group: group}}, nil
 	}
-	var all []membership
+	var all []sockio.Membership
 	for _, s := range sources {
 		if s = s.Unmap().WithZone(""); s.Is6() != group.Is6() || !s.IsValid() {
 			return nil, addrError("it is not a source of the group's family", s)
 		}
-		all = append(all, membership{ifindex, group, s})
+		all = append(all, sockio.Membership{IfIndex: ifindex, Group: group, Source: s})
 	}
 	return all, nil
 }
 
 // apply changes a membership on all sockets of its family, or on none if one
 // fails. If there is none, it is tried out on one made for that.
-func (t *Transport) apply(m membership, join bool) error {
+func (t *Transport) apply(m sockio.Membership, join bool) error {
 	var done []*sock
 	for _, b := range t.bound {
 		for _, s := range b.socks {
-			if s.v6 != m.group.Is6() {
+			if s.v6 != m.Group.Is6() {
 				continue
 			}
-			if err := m.set(s.fd, join); err != nil {
+			if err := t.setMembership(m, s.fd, join); err != nil {
 				for _, d := range done {
-					m.set(d.fd, !join)
+					t.setMembership(m, d.fd, !join)
 				}
 				return err
 			}
@@ -152,19 +142,19 @@ func (t *Transport) apply(m membership, join bool) error {
 	if len(done) > 0 || !join {
 		return nil
 	}
-	fd, err := t.socket(m.group.Is6(), unix.IPPROTO_RAW)
+	fd, err := t.socket(m.Group.Is6(), unix.IPPROTO_RAW)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return m.set(fd, true)
+	return t.setMembership(m, fd, true)
 }
 
 // rejoin makes a new socket a member of what was joined before.
 func (t *Transport) rejoin(s *sock) error {
 	for m := range t.groups {
-		if m.group.Is6() == s.v6 {
-			if err := m.set(s.fd, true); err != nil {
+		if m.Group.Is6() == s.v6 {
+			if err := t.setMembership(m, s.fd, true); err != nil {
 				return err
 			}
 		}
@@ -172,54 +162,6 @@ func (t *Transport) rejoin(s *sock) error {
 	return nil
 }
 
-// set changes the membership of one socket. It works on a duplicate of the
-// descriptor, since package net takes what it is given into its poller; a
-// membership belongs to the socket that the two share.
-func (m membership) set(fd int, join bool) error {
-	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return opError("join", "fcntl", err)
-	}
-	f := os.NewFile(uintptr(dup), "raw socket")
-	defer f.Close()
-	c, err := net.FilePacketConn(f)
-	if err != nil {
-		return &net.OpError{Op: "join", Net: name, Err: err}
-	}
-	defer c.Close()
-	err = m.setConn(c, join)
-	if errno := unix.Errno(0); errors.As(err, &errno) {
-		if join && errno == unix.EADDRINUSE {
-			return nil // a member already
-		}
-		return opError("join", "setsockopt", errno)
-	}
-	return err
-}
-
-// setter is what x/net/ipv4 and x/net/ipv6 have in common.
-type setter interface {
-	JoinGroup(*net.Interface, net.Addr) error
-	LeaveGroup(*net.Interface, net.Addr) error
-	JoinSourceSpecificGroup(*net.Interface, net.Addr, net.Addr) error
-	LeaveSourceSpecificGroup(*net.Interface, net.Addr, net.Addr) error
-}
-
-func (m membership) setConn(c net.PacketConn, join bool) error {
-	var s setter = ipv4.NewPacketConn(c)
-	if m.group.Is6() {
-		s = ipv6.NewPacketConn(c)
-	}
-	ifi := &net.Interface{Index: m.ifindex}
-	group := &net.IPAddr{IP: m.group.AsSlice()}
-	source := &net.IPAddr{IP: m.source.AsSlice()}
-	switch {
-	case join && m.source.IsValid():
-		return s.JoinSourceSpecificGroup(ifi, group, source)
-	case join:
-		return s.JoinGroup(ifi, group)
-	case m.source.IsValid():
-		return s.LeaveSourceSpecificGroup(ifi, group, source)
-	}
-	return s.LeaveGroup(ifi, group)
+func (t *Transport) setMembership(m sockio.Membership, fd int, join bool) error {
+	return opWrap("join", m.Set(fd, join))
 }

@@ -11,6 +11,7 @@ import (
 
 	"protean/transport"
 	"protean/transport/internal/netns"
+	"protean/transport/internal/sockio"
 )
 
 // Open opens a transport. Protocols are bound later. Errors:
@@ -32,9 +33,9 @@ func Open(cfg *Config) (*Transport, error) {
 	t := &Transport{
 		cfg:    c,
 		ns:     ns,
-		calls:  newGate(),
+		calls:  sockio.NewGate(),
 		bound:  make(map[uint8]*binding),
-		groups: make(map[membership]bool),
+		groups: make(map[sockio.Membership]bool),
 	}
 	if err := t.open(); err != nil {
 		t.Close()

@@ -11,17 +11,18 @@ import (
 
 	"protean/transport"
 	"protean/transport/internal/pace"
+	"protean/transport/internal/sockio"
 )
 
 // A queue is a transport's only queue. The goroutine in Recv or Wait owns rx,
 // the one in Reserve or Commit owns tx.
 type queue struct {
 	t *Transport
-	poller
+	sockio.Poller
 	rx    receiver
 	tx    transmitter
-	links linkMonitor // of the receiving goroutine
-	pacer pace.Pacer  // of the receiving goroutine
+	pacer pace.Pacer // of the receiving goroutine
+	links links      // of the receiving goroutine
 
 	lost    atomic.Uint64 // packets the kernel has dropped, as far as known
 	starved atomic.Bool   // Reserve found no slot, and nobody was told of one since
@@ -31,6 +32,13 @@ type queue struct {
 }
 
 var _ transport.Queue = (*queue)(nil)
+
+// Beyond the ids of receiving sockets, an epoll event may be about the link
+// monitor, or about room in a sending socket.
+const (
+	linkID   = 512
+	senderID = 1024
+)
 
 // stride is the distance of two packets in memory: room for the longest of
 // either family, touched only as far as packets reach. It is not a multiple
@@ -42,7 +50,7 @@ func (q *queue) open(t *Transport) error {
 	q.rx.init(t.cfg.Batch, !t.cfg.SendOnly)
 	q.rx.readable = func(uintptr) bool { return q.poll(0) }
 	q.tx.init(t.cfg.Batch)
-	if err := q.poller.open(); err != nil {
+	if err := opWrap("open", q.Poller.Open()); err != nil {
 		return err
 	}
 	return q.links.open(t)
@@ -51,8 +59,8 @@ func (q *queue) open(t *Transport) error {
 func (q *queue) close() {
 	q.rx.discard()
 	q.flush()
-	q.links.close()
-	q.poller.close()
+	q.links.monitor.Close()
+	q.Poller.Close()
 }
 
 // poll asks the kernel what is ready, waiting for d at most, and reports whether
@@ -61,7 +69,7 @@ func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
 	r.ready = r.ready[:0]
 	r.fresh = true
-	n := q.events(r.events[:], d)
+	n := q.Events(r.events[:], d)
 	for i := range r.events[:n] {
 		switch id := int(r.events[i].Fd); {
 		case id >= senderID:
@@ -84,19 +92,19 @@ func (q *queue) due() bool {
 
 // Wait implements [transport.Queue].
 func (q *queue) Wait(until time.Time) error {
-	if !q.t.calls.enter() {
+	if !q.t.calls.Enter() {
 		return net.ErrClosed
 	}
-	defer q.t.calls.leave()
-	if q.woken.Swap(false) {
+	defer q.t.calls.Leave()
+	if q.Woken() {
 		return nil
 	}
 	err := q.links.err
 	if err == nil && !q.linger(until) {
-		err = q.block(until, q.rx.readable)
+		err = q.Block(until, q.rx.readable)
 	}
 	q.rx.room = false
-	if q.t.calls.closing() {
+	if q.t.calls.Closing() {
 		return net.ErrClosed
 	}
 	return err
@@ -110,7 +118,7 @@ func (q *queue) linger(until time.Time) bool {
 		return q.poll(0)
 	}
 	if q.pacer.Next(now, q.rx.taken) {
-		nap(pace.Nap)
+		sockio.Nap(pace.Nap)
 		if q.poll(0) {
 			return true
 		}
@@ -123,7 +131,7 @@ func (q *queue) linger(until time.Time) bool {
 
 // Stats implements [transport.StatsReader].
 func (t *Transport) Stats() transport.Stats {
-	if t.calls.enter() {
+	if t.calls.Enter() {
 		before := t.q.lost.Load()
 		t.mu.Lock()
 		for _, b := range t.bound {
@@ -135,7 +143,7 @@ func (t *Transport) Stats() transport.Stats {
 		if t.q.lost.Load() != before {
 			t.q.Wake() // for the event
 		}
-		t.calls.leave()
+		t.calls.Leave()
 	}
 	t.q.mu.Lock()
 	defer t.q.mu.Unlock()

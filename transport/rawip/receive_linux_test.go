@@ -200,7 +200,7 @@ func TestATruncatedDatagramIsNotDelivered(t *testing.T) {
 	q := &queue{t: &Transport{}}
 	q.rx.init(1, true)
 	q.rx.cur, q.rx.have = &sock{protocol: 253}, 1
-	h := &q.rx.msg4.hdr[0]
+	h := &q.rx.msg4.Hdr[0]
 	h.Len = uint32(copy(q.rx.mem, packet(header{src: addr("10.0.0.1"), dst: addr("10.0.0.2")}, pattern(10))))
 	h.Hdr.Flags = unix.MSG_TRUNC
 	var c collector

@@ -9,14 +9,15 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
 
 // A receiver takes packets from sockets in batches and hands them on one by
 // one. It is owned by the goroutine in Recv or Wait.
 type receiver struct {
 	mem      []byte
-	msg4     messages // into mem
-	msg6     messages // into mem behind room for the header the kernel strips
+	msg4     sockio.Messages // into mem
+	msg6     sockio.Messages // into mem behind room for the header the kernel strips
 	events   [64]unix.EpollEvent
 	readable func(uintptr) bool // poll as the runtime's poller wants it, made once
 
@@ -49,19 +50,19 @@ func (r *receiver) init(batch int, receives bool) {
 		return
 	}
 	r.mem = make([]byte, batch*stride)
-	r.msg4 = newMessages(batch, recvControl)
-	r.msg6 = newMessages(batch, recvControl)
+	r.msg4 = sockio.NewMessages(batch, recvControl)
+	r.msg6 = sockio.NewMessages(batch, recvControl)
 	for i := range batch {
 		b := r.mem[i*stride : (i+1)*stride]
-		r.msg4.data(i, b[:65535])
-		r.msg6.data(i, b[40:40+65535])
+		r.msg4.Data(i, b[:65535])
+		r.msg6.Data(i, b[40:40+65535])
 	}
 }
 
 // Recv implements [transport.Queue]. Packets of one family and protocol come
 // in order of arrival.
 func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
-	if !q.t.calls.enter() {
+	if !q.t.calls.Enter() {
 		return 0, net.ErrClosed
 	}
 	defer q.endRecv()
@@ -109,7 +110,7 @@ func (q *queue) endRecv() {
 		r.taken += r.received
 		q.flush()
 	}
-	q.t.calls.leave()
+	q.t.calls.Leave()
 }
 
 // flush adds what the receiver has counted to the statistics.
@@ -136,10 +137,10 @@ func (q *queue) flush() {
 	r.bad = false
 }
 
-func (r *receiver) batch() int { return len(r.msg4.hdr) }
+func (r *receiver) batch() int { return len(r.msg4.Hdr) }
 
 // messages returns the headers that the packets of cur are in.
-func (r *receiver) messages() *messages {
+func (r *receiver) messages() *sockio.Messages {
 	if r.cur.v6 {
 		return &r.msg6
 	}
@@ -163,13 +164,13 @@ func (r *receiver) fetch(want int) error {
 		}
 		r.using, r.cur = s, s
 		m := r.messages()
-		m.rearm(want)
-		got, errno := recvmmsg(s.fd, m.hdr[:want])
+		m.Rearm(want)
+		got, errno := sockio.Recvmmsg(s.fd, m.Hdr[:want])
 		if errno != 0 && errno != unix.EAGAIN {
 			// An error that came in by itself is reported once; the socket
 			// goes on.
-			m.rearm(want)
-			got, errno = recvmmsg(s.fd, m.hdr[:want])
+			m.Rearm(want)
+			got, errno = sockio.Recvmmsg(s.fd, m.Hdr[:want])
 		}
 		if errno != 0 && errno != unix.EAGAIN {
 			return opError("read", "recvmmsg", errno)

@@ -32,10 +32,10 @@ func (r *router) close() {
 // Route implements [transport.Router] by asking the kernel (RTM_GETROUTE in
 // rtnetlink(7)). The source is Local4 or Local6 where configured.
 func (t *Transport) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
-	if !t.calls.enter() {
+	if !t.calls.Enter() {
 		return transport.Route{}, net.ErrClosed
 	}
-	defer t.calls.leave()
+	defer t.calls.Leave()
 	dst = dst.Unmap()
 	if ifindex == 0 {
 		scope, err := t.zone(dst)

@@ -31,8 +31,8 @@ func translatable(b []byte, v6 bool) error {
 // kernel can be told of its header.
 func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
 	m := &q.tx.msg
-	w := builder{b: m.control(i)}
-	h := &m.hdr[i].Hdr
+	w := builder{b: m.Control(i)}
+	h := &m.Hdr[i].Hdr
 	b := s.Data
 	if v6 {
 		src := [16]byte(b[8:24])
@@ -43,8 +43,8 @@ func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
 		w.addInt(unix.SOL_IPV6, unix.IPV6_HOPLIMIT, uint32(b[7]))
 		w.addInt(unix.SOL_IPV6, unix.IPV6_TCLASS, uint32(b[0]<<4|b[1]>>4))
 		label := binary.NativeEndian.Uint32([]byte{0, b[1] & 0x0f, b[2], b[3]}) // in network byte order
-		h.Namelen = m.sa[i].set6(b[24:40], label, scope(s))
-		m.data(i, b[40:])
+		h.Namelen = m.Addr[i].Set6(b[24:40], label, scope(s))
+		m.Data(i, b[40:])
 	} else {
 		src := [4]byte(b[12:16])
 		if src == [4]byte{} && q.t.cfg.Local4.IsValid() {
@@ -57,8 +57,8 @@ func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
 		if ihl > 20 {
 			copy(w.add(unix.SOL_IP, unix.IP_RETOPTS, ihl-20), b[20:ihl])
 		}
-		h.Namelen = m.sa[i].set4(b[16:20])
-		m.data(i, b[ihl:])
+		h.Namelen = m.Addr[i].Set4(b[16:20])
+		m.Data(i, b[ihl:])
 	}
 	h.SetControllen(w.n)
 }

@@ -11,6 +11,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
 
 // A transmitter sends packets in batches. It is owned by the goroutine in
@@ -18,12 +19,12 @@ import (
 type transmitter struct {
 	mem  []byte
 	free []uint64 // numbers of the slots not lent, from 1; the last is lent next
-	msg  messages
+	msg  sockio.Messages
 }
 
 func (x *transmitter) init(batch int) {
 	x.mem = make([]byte, batch*stride)
-	x.msg = newMessages(batch, sendControl)
+	x.msg = sockio.NewMessages(batch, sendControl)
 	x.free = make([]uint64, batch)
 	for i := range x.free {
 		x.free[i] = uint64(batch - i)
@@ -39,10 +40,10 @@ func (x *transmitter) give(slots []transport.Slot) {
 
 // Reserve implements [transport.Queue].
 func (q *queue) Reserve(b *transport.Batch, n int) error {
-	if !q.t.calls.enter() {
+	if !q.t.calls.Enter() {
 		return net.ErrClosed
 	}
-	defer q.t.calls.leave()
+	defer q.t.calls.Leave()
 	x := &q.tx
 	if n < 1 {
 		return nil
@@ -63,10 +64,10 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 // Commit implements [transport.Queue]. Packets are with the kernel when it
 // returns.
 func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
-	if !q.t.calls.enter() {
+	if !q.t.calls.Enter() {
 		return 0, net.ErrClosed
 	}
-	defer q.t.calls.leave()
+	defer q.t.calls.Leave()
 	x := &q.tx
 	n = max(n, 0)
 	x.give(b.Slots[n:])
@@ -102,7 +103,7 @@ func (q *queue) send(slots []transport.Slot) (sent int, err error) {
 	x := &q.tx
 	var via *sender
 	n := 0
-	for n < len(slots) && n < len(x.msg.hdr) {
+	for n < len(slots) && n < len(x.msg.Hdr) {
 		s, err := q.put(n, &slots[n], via)
 		if err != nil {
 			if n > 0 {
@@ -116,7 +117,7 @@ func (q *queue) send(slots []transport.Slot) (sent int, err error) {
 		via = s
 		n++
 	}
-	k, errno := sendmmsg(via.fd, x.msg.hdr[:n])
+	k, errno := sockio.Sendmmsg(via.fd, x.msg.Hdr[:n])
 	if errno != 0 {
 		return 0, q.sendError(via, &slots[0], errno)
 	}
@@ -126,7 +127,7 @@ func (q *queue) send(slots []transport.Slot) (sent int, err error) {
 // put makes message i send a slot. It returns the socket to send it through,
 // or nil if that is not via, or must be set otherwise, and via is not nil.
 func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
-	if bad := check(s.Data); bad != wire.NotMalformed {
+	if bad := sockio.Check(s.Data); bad != wire.NotMalformed {
 		return nil, &net.OpError{Op: "write", Net: name, Err: bad}
 	}
 	v6 := s.Data[0]>>4 == 6
@@ -156,18 +157,18 @@ func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
 		return to, nil
 	}
 	m := &q.tx.msg
-	w := builder{b: m.control(i)}
-	h := &m.hdr[i].Hdr
+	w := builder{b: m.Control(i)}
+	h := &m.Hdr[i].Hdr
 	switch {
 	case v6:
-		h.Namelen = m.sa[i].set6(s.Data[24:40], 0, scope(s))
+		h.Namelen = m.Addr[i].Set6(s.Data[24:40], 0, scope(s))
 		w.pktinfo6(s.IfIndex, [16]byte{})
 	default:
-		h.Namelen = m.sa[i].set4(s.Data[16:20])
+		h.Namelen = m.Addr[i].Set4(s.Data[16:20])
 		w.pktinfo4(s.IfIndex, [4]byte{})
 	}
 	h.SetControllen(w.n)
-	m.data(i, s.Data)
+	m.Data(i, s.Data)
 	return to, nil
 }
 
@@ -192,7 +193,7 @@ func destination(b []byte) netip.Addr {
 func (q *queue) sendError(via *sender, s *transport.Slot, errno unix.Errno) error {
 	switch errno {
 	case unix.EAGAIN, unix.ENOBUFS:
-		if err := q.watchRoom(via.fd, via.id); err != nil {
+		if err := opWrap("write", q.WatchRoom(via.fd, via.id)); err != nil {
 			return err
 		}
 		return transport.ErrNoSlots

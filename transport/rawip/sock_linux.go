@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/sockio"
 )
 
 // A sock is a receiving socket: one per family and bound protocol.
@@ -65,7 +67,7 @@ func (s *sock) addDrops(count uint32) {
 // one is queued after a drop.
 func (s *sock) readDrops() {
 	var info [unix.SK_MEMINFO_VARS * 4]byte
-	n, err := getsockopt(s.fd, unix.SOL_SOCKET, unix.SO_MEMINFO, info[:])
+	n, err := sockio.Getsockopt(s.fd, unix.SOL_SOCKET, unix.SO_MEMINFO, info[:])
 	if err == 0 && n > unix.SK_MEMINFO_DROPS*4 {
 		s.addDrops(binary.NativeEndian.Uint32(info[unix.SK_MEMINFO_DROPS*4:]))
 	}

@@ -143,8 +143,13 @@ func setBuffer(fd, size, force, plain int, call string) error {
 
 // opError wraps what a system call returned; nil stays nil.
 func opError(op, call string, err error) error {
+	return opWrap(op, os.NewSyscallError(call, err))
+}
+
+// opWrap says during which operation an error came; nil stays nil.
+func opWrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &net.OpError{Op: op, Net: name, Err: os.NewSyscallError(call, err)}
+	return &net.OpError{Op: op, Net: name, Err: err}
 }

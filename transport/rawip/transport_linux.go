@@ -10,6 +10,7 @@ import (
 
 	"protean/transport"
 	"protean/transport/internal/netns"
+	"protean/transport/internal/sockio"
 )
 
 // A Transport is a set of raw IP sockets. It implements [transport.Transport],
@@ -21,7 +22,7 @@ type Transport struct {
 	ifindex int // of cfg.Interface, or 0
 	rcvBuf  int // bytes, 0 for the system's default
 
-	calls gate
+	calls sockio.Gate
 	q     queue
 
 	// By sockID, the receiving sockets, written under mu, and the sending ones,
@@ -29,13 +30,13 @@ type Transport struct {
 	socks   [512]atomic.Pointer[sock]
 	senders [512]atomic.Pointer[sender]
 
-	sources6 atomic.Pointer[map[membership]bool] // see excluded; nil for none
+	sources6 atomic.Pointer[map[sockio.Membership]bool] // see excluded; nil for none
 
 	// mu guards what follows. It is never held during a callback or while
 	// waiting for another call.
 	mu     sync.Mutex
 	bound  map[uint8]*binding
-	groups map[membership]bool
+	groups map[sockio.Membership]bool
 
 	router router
 
@@ -68,10 +69,10 @@ func (t *Transport) Caps() transport.Caps { return t.caps }
 // is at most twice the sysctl net.core.rmem_max. It returns 0 if no protocol is
 // bound.
 func (t *Transport) BufferSize() int {
-	if !t.calls.enter() {
+	if !t.calls.Enter() {
 		return 0
 	}
-	defer t.calls.leave()
+	defer t.calls.Leave()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	size := 0
@@ -90,9 +91,9 @@ func (t *Transport) BufferSize() int {
 // error is always nil.
 func (t *Transport) Close() error {
 	t.closeOnce.Do(func() {
-		t.calls.close()
+		t.calls.Close()
 		t.q.Wake()
-		<-t.calls.done
+		<-t.calls.Done
 		for p, b := range t.bound {
 			t.unbind(p, b)
 			b.guard.Close()

@@ -1,9 +1,8 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package rawip
+package sockio
 
 import (
-	"net"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -13,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A poller waits for any number of sockets without a goroutine for each: they
+// A Poller waits for any number of sockets without a goroutine for each: they
 // are in an epoll instance, which is itself a descriptor that the runtime's
 // poller waits for, deadlines included.
-type poller struct {
+type Poller struct {
 	fd   int // of the epoll instance; its owner is file
 	file *os.File
 	raw  syscall.RawConn
@@ -27,43 +26,36 @@ type poller struct {
 	coarse bool // the kernel waits for milliseconds only; of the receiving goroutine
 }
 
-// Beyond the ids of receiving sockets, an epoll event may be about the link
-// monitor, or about room in a sending socket.
-const (
-	linkID   = 512
-	senderID = 1024
-)
-
-func (p *poller) open() error {
+// Open makes the poller ready for use. The caller closes it, also after an
+// error.
+func (p *Poller) Open() error {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return opError("open", "epoll_create1", err)
+		return os.NewSyscallError("epoll_create1", err)
 	}
 	// os.NewFile leaves blocking descriptors out of the runtime's poller.
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
-		return opError("open", "fcntl O_NONBLOCK", err)
+		return os.NewSyscallError("fcntl O_NONBLOCK", err)
 	}
 	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
 	p.raw, err = p.file.SyscallConn()
 	if err == nil {
 		err = p.file.SetReadDeadline(time.Time{}) // fails if the poller has refused it
 	}
-	if err != nil {
-		return &net.OpError{Op: "open", Net: name, Err: err}
-	}
-	return nil
+	return err
 }
 
-func (p *poller) close() {
+// Close closes the poller. Nobody may be in Block.
+func (p *Poller) Close() {
 	if p.file != nil {
 		p.file.Close()
 	}
 }
 
-// events fills evs with what is ready, and returns how many there are. If
-// there is nothing, it blocks the thread until there is, for d at most.
-func (p *poller) events(evs []unix.EpollEvent, d time.Duration) int {
+// Events fills evs with what is ready, and returns how many there are; their Fd
+// is the id given to Watch. If there is nothing, it blocks the thread until there is, for d at most.
+func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 	if d <= 0 || p.coarse {
 		n, err := unix.EpollWait(p.fd, evs, 0)
 		if err != nil {
@@ -82,36 +74,40 @@ func (p *poller) events(evs []unix.EpollEvent, d time.Duration) int {
 	return 0
 }
 
-// nap blocks the thread for d, or until a signal.
-func nap(d time.Duration) {
+// Nap blocks the thread for d, or until a signal.
+func Nap(d time.Duration) {
 	ts := unix.NsecToTimespec(int64(d))
 	unix.Nanosleep(&ts, nil)
 }
 
-// watch has poll report a socket for as long as it is readable.
-func (p *poller) watch(fd, id int) error {
+// Woken reports whether a Wake is due, and takes it.
+func (p *Poller) Woken() bool { return p.woken.Swap(false) }
+
+// Watch has Events report a socket for as long as it is readable.
+func (p *Poller) Watch(fd, id int) error {
 	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(id)}
-	return opError("bind", "epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
-// watchRoom has poll report once that a socket is writable.
-func (p *poller) watchRoom(fd, id int) error {
+// WatchRoom has Events report once that a socket is writable.
+func (p *Poller) WatchRoom(fd, id int) error {
 	ev := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(id)}
 	err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &ev)
 	if err == unix.ENOENT {
 		err = unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev)
 	}
-	return opError("write", "epoll_ctl", err)
+	return os.NewSyscallError("epoll_ctl", err)
 }
 
-// unwatch has to come before the socket is closed by us but is used by others
+// Unwatch has to come before the socket is closed by us but is used by others
 // still: epoll would go on to report it.
-func (p *poller) unwatch(fd int) {
+func (p *Poller) Unwatch(fd int) {
 	unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) // ENOENT if it never was watched
 }
 
-// Wake implements [transport.Queue].
-func (p *poller) Wake() {
+// Wake makes the Block in progress, or else the next one, return at once. It may
+// be called from anywhere.
+func (p *Poller) Wake() {
 	// In this order: a Wait that misses the first finds the second.
 	p.woken.Store(true)
 	p.deadline.Store(true)
@@ -120,9 +116,9 @@ func (p *poller) Wake() {
 	}
 }
 
-// block calls ready until it returns true, at first at once and then whenever
+// Block calls ready until it returns true, at first at once and then whenever
 // something happens. It returns early on Wake and when until has passed.
-func (p *poller) block(until time.Time, ready func(uintptr) bool) error {
+func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 	if !until.IsZero() && !time.Now().Before(until) {
 		return nil
 	}

@@ -1,6 +1,6 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package rawip
+package sockio
 
 import (
 	"sync"
@@ -8,46 +8,46 @@ import (
 )
 
 func TestGateWaitsForNestedCallsAndRefusesLaterOnes(t *testing.T) {
-	g := newGate()
+	g := NewGate()
 	for range 2 {
-		if !g.enter() || g.closing() {
+		if !g.Enter() || g.Closing() {
 			t.Fatal("an open gate refuses")
 		}
 	}
-	g.close()
-	if g.enter() || !g.closing() {
+	g.Close()
+	if g.Enter() || !g.Closing() {
 		t.Error("a closed gate lets in")
 	}
 	for range 2 {
 		select {
-		case <-g.done:
+		case <-g.Done:
 			t.Error("done before the last call has left")
 		default:
 		}
-		g.leave()
+		g.Leave()
 	}
-	<-g.done
-	if g.enter() {
+	<-g.Done
+	if g.Enter() {
 		t.Error("a closed gate lets in")
 	}
 }
 
 func TestGateUnderContention(t *testing.T) {
-	g := newGate()
+	g := NewGate()
 	var wg sync.WaitGroup
 	inside := make(chan struct{}, 8)
 	for range 8 {
 		wg.Go(func() {
-			for g.enter() {
+			for g.Enter() {
 				inside <- struct{}{}
 				<-inside
-				g.leave()
+				g.Leave()
 			}
 		})
 	}
 	inside <- struct{}{}
 	<-inside
-	g.close()
-	<-g.done
+	g.Close()
+	<-g.Done
 	wg.Wait()
 }

@@ -1,6 +1,6 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package rawip
+package sockio
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 	"protean/transport"
 )
 
-// FuzzCheck compares with the validation of received packets: whatever check
+// FuzzCheck compares with the validation of received packets: whatever Check
 // passes must be a packet there, and as long.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte{0x45, 0, 0, 20, 0, 0, 0, 0, 64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})                  // the shortest IPv4 packet
@@ -21,15 +21,15 @@ func FuzzCheck(f *testing.F) {
 	f.Add(append([]byte{0x60, 0, 0, 0, 0, 8, 60, 64}, append(make([]byte, 32), 253, 0, 1, 4, 0, 0)...)) // a cut extension header
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var p transport.Packet
-		got := check(b)
+		got := Check(b)
 		want := p.Load(b, transport.Arrival{Flags: transport.FlagHeaderVerified})
 		switch {
 		case got == wire.NotMalformed && want != wire.NotMalformed && !(b[0]>>4 == 6 && wire.IsExtension(b[6])):
-			t.Errorf("check passes what Load refuses: %v", want)
+			t.Errorf("Check passes what Load refuses: %v", want)
 		case got == wire.NotMalformed && want == wire.NotMalformed && len(p.Data) != len(b):
-			t.Errorf("check passes %d bytes of which the packet has %d", len(b), len(p.Data))
+			t.Errorf("Check passes %d bytes of which the packet has %d", len(b), len(p.Data))
 		case got != wire.NotMalformed && want == wire.NotMalformed && len(p.Data) == len(b):
-			t.Errorf("check refuses a good packet: %v", got)
+			t.Errorf("Check refuses a good packet: %v", got)
 		}
 	})
 }

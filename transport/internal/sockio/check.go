@@ -1,6 +1,6 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package rawip
+package sockio
 
 import (
 	"encoding/binary"
@@ -8,10 +8,10 @@ import (
 	"protean/proto/wire"
 )
 
-// check says why the packet b must not be given to the kernel, which checks
+// Check says why the packet b must not be given to the kernel, which checks
 // next to nothing of an included header: it would send an IPv6 packet with
 // any payload length, and correct an IPv4 total length without a word.
-func check(b []byte) wire.Malformed {
+func Check(b []byte) wire.Malformed {
 	if len(b) < 20 {
 		return wire.TooShort
 	}

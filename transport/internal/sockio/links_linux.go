@@ -1,0 +1,160 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sockio
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"reflect"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport"
+	"protean/transport/internal/netns"
+)
+
+// Interfaces lists the interfaces of a namespace, or only the one of the given
+// index if that is not 0.
+func Interfaces(ns *netns.Handle, only int) ([]transport.Interface, error) {
+	var all []transport.Interface
+	err := ns.Do(func() error {
+		list, err := net.Interfaces()
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if only == 0 || only == list[i].Index {
+				all = append(all, describe(&list[i]))
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func describe(f *net.Interface) transport.Interface {
+	d := transport.Interface{
+		Index:        f.Index,
+		Name:         f.Name,
+		MTU:          f.MTU,
+		HardwareAddr: f.HardwareAddr,
+		Up:           f.Flags&net.FlagUp != 0,
+		Broadcast:    f.Flags&net.FlagBroadcast != 0,
+		Multicast:    f.Flags&net.FlagMulticast != 0,
+		Loopback:     f.Flags&net.FlagLoopback != 0,
+		PointToPoint: f.Flags&net.FlagPointToPoint != 0,
+	}
+	addrs, err := f.Addrs()
+	if err != nil {
+		return d // gone meanwhile
+	}
+	for _, a := range addrs {
+		if p, ok := a.(*net.IPNet); ok {
+			ip, _ := netip.AddrFromSlice(p.IP)
+			ones, _ := p.Mask.Size()
+			d.Prefixes = append(d.Prefixes, netip.PrefixFrom(ip.Unmap(), ones))
+		}
+	}
+	return d
+}
+
+// A LinkMonitor notices changes of interfaces and their addresses. The kernel
+// announces them on a netlink socket (rtnetlink(7)); what has changed is then
+// seen from a comparison, so that announcements may be lost or come in
+// bursts. All but Open and Close belong to one goroutine.
+type LinkMonitor struct {
+	ns     *netns.Handle
+	only   int
+	fd     int
+	opened bool
+	last   []transport.Interface
+}
+
+// Open begins to watch the interfaces of a namespace, or only the one of the
+// given index if that is not 0. The caller closes the monitor, also after an
+// error, and ns after it.
+func (m *LinkMonitor) Open(ns *netns.Handle, only int) (err error) {
+	m.ns, m.only = ns, only
+	if m.last, err = Interfaces(ns, only); err != nil {
+		return err
+	}
+	err = ns.Do(func() (err error) {
+		m.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+		return os.NewSyscallError("socket AF_NETLINK", err)
+	})
+	if err != nil {
+		return err
+	}
+	m.opened = true
+	groups := &unix.SockaddrNetlink{
+		Family: unix.AF_NETLINK,
+		Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
+	}
+	return os.NewSyscallError("bind AF_NETLINK", unix.Bind(m.fd, groups))
+}
+
+// FD returns the descriptor that is readable when something has changed. It
+// stays the monitor's.
+func (m *LinkMonitor) FD() int { return m.fd }
+
+// Close closes the monitor.
+func (m *LinkMonitor) Close() {
+	if m.opened {
+		unix.Close(m.fd)
+	}
+}
+
+// Changes calls changed with each interface that is new, differs from what it
+// was at the last call, or, with Removed set, is gone. The monitor keeps nothing
+// of what changed gets.
+func (m *LinkMonitor) Changes(changed func(f *transport.Interface)) {
+	m.drain()
+	now, err := Interfaces(m.ns, m.only)
+	if err != nil {
+		return // the next change shows this one too
+	}
+	before := m.last
+	m.last = now
+	for i := range before {
+		if find(now, before[i].Index) == nil {
+			gone := clone(&before[i])
+			gone.Up, gone.Removed = false, true
+			changed(&gone)
+		}
+	}
+	for i := range now {
+		if old := find(before, now[i].Index); old == nil || !reflect.DeepEqual(*old, now[i]) {
+			f := clone(&now[i])
+			changed(&f)
+		}
+	}
+}
+
+func clone(f *transport.Interface) transport.Interface {
+	c := *f
+	c.HardwareAddr, c.Prefixes = slices.Clone(f.HardwareAddr), slices.Clone(f.Prefixes)
+	return c
+}
+
+// drain takes the announcements out of the socket. ENOBUFS says that some were
+// lost, and is over with that.
+func (m *LinkMonitor) drain() {
+	var b [1]byte
+	for {
+		_, _, err := unix.Recvfrom(m.fd, b[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		if err != nil && err != unix.EINTR && err != unix.ENOBUFS {
+			return
+		}
+	}
+}
+
+func find(list []transport.Interface, index int) *transport.Interface {
+	for i := range list {
+		if list[i].Index == index {
+			return &list[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sockio
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Recvmmsg fills hdrs from a socket without blocking, and returns how many.
+// The headers and everything they point to are in Go memory that does not
+// move: the garbage collector sees every pointer in them.
+func Recvmmsg(fd int, hdrs []unix.Mmsghdr) (int, unix.Errno) {
+	return mmsg(unix.SYS_RECVMMSG, fd, hdrs, unix.MSG_DONTWAIT)
+}
+
+// Sendmmsg sends hdrs without blocking and returns how many were taken. An
+// error is about the first of them.
+func Sendmmsg(fd int, hdrs []unix.Mmsghdr) (int, unix.Errno) {
+	return mmsg(unix.SYS_SENDMMSG, fd, hdrs, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+func mmsg(trap uintptr, fd int, hdrs []unix.Mmsghdr, flags uintptr) (int, unix.Errno) {
+	if len(hdrs) == 0 {
+		return 0, 0
+	}
+	for {
+		n, _, errno := unix.Syscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(&hdrs[0])), uintptr(len(hdrs)), flags, 0, 0)
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// A Sockaddr has room for the address of either family.
+type Sockaddr unix.RawSockaddrInet6
+
+// Set4 makes sa the address of an IPv4 destination and returns its length.
+func (sa *Sockaddr) Set4(dst []byte) uint32 {
+	in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+	*in = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte(dst)}
+	return unix.SizeofSockaddrInet4
+}
+
+// Set6 makes sa the address of an IPv6 destination and returns its length.
+// The flow label in flowinfo counts only on sockets with IPV6_FLOWINFO_SEND.
+func (sa *Sockaddr) Set6(dst []byte, flowinfo, scope uint32) uint32 {
+	*sa = Sockaddr{Family: unix.AF_INET6, Flowinfo: flowinfo, Addr: [16]byte(dst), Scope_id: scope}
+	return unix.SizeofSockaddrInet6
+}
+
+// Messages is an array of message headers with its parts, all allocated once.
+type Messages struct {
+	Hdr  []unix.Mmsghdr
+	iov  []unix.Iovec
+	Addr []Sockaddr
+	ctl  []byte
+	per  int // bytes of control messages each
+}
+
+func NewMessages(n, ctl int) Messages {
+	m := Messages{
+		Hdr:  make([]unix.Mmsghdr, n),
+		iov:  make([]unix.Iovec, n),
+		Addr: make([]Sockaddr, n),
+		ctl:  make([]byte, n*ctl),
+		per:  ctl,
+	}
+	for i := range m.Hdr {
+		h := &m.Hdr[i].Hdr
+		h.Iov = &m.iov[i]
+		h.SetIovlen(1)
+		h.Name = (*byte)(unsafe.Pointer(&m.Addr[i]))
+		h.Control = &m.ctl[i*ctl]
+	}
+	return m
+}
+
+// Control returns the room for control messages of message i.
+func (m *Messages) Control(i int) []byte { return m.ctl[i*m.per : (i+1)*m.per] }
+
+// Data makes b what message i is received into or sent from.
+func (m *Messages) Data(i int, b []byte) {
+	m.iov[i].Base = unsafe.SliceData(b)
+	m.iov[i].SetLen(len(b))
+}
+
+// Rearm readies the first n headers for recvmmsg, which has overwritten the
+// sizes of what it was to fill.
+func (m *Messages) Rearm(n int) {
+	for i := range m.Hdr[:n] {
+		h := &m.Hdr[i].Hdr
+		h.Namelen = unix.SizeofSockaddrInet6
+		h.SetControllen(m.per)
+		h.Flags = 0
+	}
+}
+
+// Getsockopt reads an option that x/sys has no wrapper for, and returns its
+// length.
+func Getsockopt(fd, level, option int, b []byte) (int, unix.Errno) {
+	n := uint32(len(b))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
+		uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n)), 0)
+	return int(n), errno
+}
