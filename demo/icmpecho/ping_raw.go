@@ -19,10 +19,6 @@ import (
 	"protean/transport/rawip"
 )
 
-// wholeSize is the largest packet that every IPv6 link carries in one piece,
-// RFC 8200, section 5. Larger ones are left to the kernel to fragment.
-const wholeSize = 1280
-
 // pingRaw runs pingers over raw sockets.
 func pingRaw(c *cobra.Command, o *pingOptions, args []string) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -55,9 +51,6 @@ func pingRaw(c *cobra.Command, o *pingOptions, args []string) (err error) {
 		e.Src = src.WithZone("")
 		if device != nil && e.Dst.Zone() == "" {
 			e.IfIndex = device.Index
-		}
-		if cfg.Header == rawip.Kernel {
-			e.Frag = proto.FragAllow
 		}
 	}, func() {
 		if left.Add(-1) == 0 {
@@ -93,9 +86,6 @@ func (o *pingOptions) rawConfig(targets []target, device *net.Interface) *rawip.
 	for _, t := range targets {
 		cfg.V4 = cfg.V4 || t.addr.Is4()
 		cfg.V6 = cfg.V6 || t.addr.Is6()
-	}
-	if o.size+8+40 > wholeSize {
-		cfg.Header = rawip.Kernel
 	}
 	if device != nil {
 		cfg.Interface = device.Name

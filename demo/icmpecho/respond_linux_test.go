@@ -66,6 +66,7 @@ func bothAddresses(t *testing.T, n *netlab.Node, f func(t *testing.T, a netip.Ad
 }
 
 func TestTheSystemsPingGetsEachAnswerOnce(t *testing.T) {
+	systemPing(t) // without it nothing below asks
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	r := startResponder(t, b)
