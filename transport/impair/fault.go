@@ -14,7 +14,9 @@ type Kind uint8
 
 // The kinds of faults.
 const (
-	KindLoss      Kind = iota + 1 // the packet is lost
+	KindLoss      Kind = iota + 1 // the packet is lost by [Loss]
+	KindGEModel                   // the packet is lost by [GEModel]
+	KindDrop                      // the packet is lost by [Drop]
 	KindDuplicate                 // a copy of it is made
 	KindReorder                   // it is held back, and others overtake it
 	KindJitter                    // it takes longer, or less long, than usual
@@ -22,7 +24,7 @@ const (
 	numKinds      = iota + 1
 )
 
-var kindNames = [numKinds]string{"", "loss", "duplicate", "reorder", "jitter", "corrupt"}
+var kindNames = [numKinds]string{"", "loss", "gemodel", "drop", "duplicate", "reorder", "jitter", "corrupt"}
 
 // String returns the kind in a word, as in a [Schedule]'s text.
 func (k Kind) String() string {

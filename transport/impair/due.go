@@ -1,0 +1,152 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package impair
+
+// park keeps a packet until its time: in a ring with the others that keep their
+// order, or in the heap if it keeps none.
+func (x *Pipe[M]) park(f *flight[M]) {
+	f.prog.core.writable(&f.unit)
+	f.lent = false
+	*x.seq++
+	f.seq = *x.seq
+	if !f.late && (x.ring.n == 0 || f.at >= x.ring.at(x.ring.n-1).at) {
+		*x.ring.add() = *f
+		return
+	}
+	x.pushLoose(f)
+}
+
+// Next returns when Fire is to be called, and the sequence number of what will
+// happen then; false if nothing will.
+func (x *Pipe[M]) Next() (at int64, seq uint64, ok bool) {
+	if x.ring.n > 0 {
+		f := x.ring.at(0)
+		at, seq, ok = f.at, f.seq, true
+	}
+	if len(x.loose) > 0 {
+		if l := &x.loose[0]; !ok || l.before(at, seq) {
+			at, seq, ok = l.at, l.seq, true
+		}
+	}
+	for i := range x.holds {
+		if h := &x.holds[i]; h.ring.n > 0 && (!ok || h.at < at || h.at == at && h.seq < seq) {
+			at, seq, ok = h.at, h.seq, true
+		}
+	}
+	return at, seq, ok
+}
+
+// Fire makes the first thing happen that is to happen next, at its time,
+// whether or not that has come.
+func (x *Pipe[M]) Fire() {
+	at, seq, ok := x.Next()
+	switch {
+	case !ok:
+		return
+	case x.ring.n > 0 && x.ring.at(0).seq == seq:
+		f := *x.ring.at(0)
+		x.ring.drop()
+		x.due(&f)
+	case len(x.loose) > 0 && x.loose[0].seq == seq:
+		f := x.popLoose()
+		x.due(&f)
+	default:
+		x.follow(at)
+	}
+}
+
+// due goes on with a packet that was parked.
+func (x *Pipe[M]) due(f *flight[M]) {
+	if int(f.next) < len(f.prog.stages) {
+		f.late = false // what was to overtake it has
+		x.finish(f, f.at)
+		x.follow(f.at)
+		return
+	}
+	x.delivered(f)
+	p := f.packet()
+	x.carrier.Arrive(&p)
+}
+
+// Clear empties the pipe; the carrier is told of each packet.
+func (x *Pipe[M]) Clear() {
+	for x.ring.n > 0 {
+		f := *x.ring.at(0)
+		x.ring.drop()
+		x.end(&f, Cleared)
+	}
+	for len(x.loose) > 0 {
+		f := x.popLoose()
+		x.end(&f, Cleared)
+	}
+	for i := range x.holds {
+		h := &x.holds[i]
+		for h.ring.n > 0 {
+			f := *h.ring.at(0)
+			h.ring.drop()
+			x.end(&f, Cleared)
+		}
+	}
+	for _, s := range x.prog.stages {
+		s.reset()
+	}
+}
+
+// A looseRef is an element of the heap of packets that keep no order.
+type looseRef struct {
+	at    int64
+	seq   uint64
+	index int32 // in slab
+}
+
+func (l *looseRef) before(at int64, seq uint64) bool {
+	return l.at < at || l.at == at && l.seq < seq
+}
+
+func (x *Pipe[M]) pushLoose(f *flight[M]) {
+	var i int32
+	if n := len(x.free); n > 0 {
+		i = x.free[n-1]
+		x.free = x.free[:n-1]
+		x.slab[i] = *f
+	} else {
+		i = int32(len(x.slab))
+		x.slab = append(x.slab, *f)
+	}
+	h := append(x.loose, looseRef{})
+	k := len(h) - 1
+	for k > 0 {
+		p := (k - 1) / 2
+		if !(&looseRef{at: f.at, seq: f.seq}).before(h[p].at, h[p].seq) {
+			break
+		}
+		h[k] = h[p]
+		k = p
+	}
+	h[k] = looseRef{f.at, f.seq, i}
+	x.loose = h
+}
+
+func (x *Pipe[M]) popLoose() flight[M] {
+	h := x.loose
+	i := h[0].index
+	last := h[len(h)-1]
+	h = h[:len(h)-1]
+	x.loose = h
+	for k := 0; len(h) > 0; {
+		c := 2*k + 1
+		if c+1 < len(h) && h[c+1].before(h[c].at, h[c].seq) {
+			c++
+		}
+		if c >= len(h) || !h[c].before(last.at, last.seq) {
+			h[k] = last
+			break
+		}
+		h[k] = h[c]
+		k = c
+	}
+	f := x.slab[i]
+	x.slab[i] = flight[M]{}
+	x.free = append(x.free, i)
+	return f
+}
