@@ -9,8 +9,8 @@ func (x *Pipe[M]) park(f *flight[M]) {
 	f.lent = false
 	*x.seq++
 	f.seq = *x.seq
-	if !f.late && (x.ring.n == 0 || f.at >= x.ring.at(x.ring.n-1).at) {
-		*x.ring.add() = *f
+	if !f.late && (x.ring.n == 0 || f.at >= (*x.ring.at(x.ring.n - 1)).at) {
+		*x.ring.add() = f
 		return
 	}
 	x.pushLoose(f)
@@ -20,7 +20,7 @@ func (x *Pipe[M]) park(f *flight[M]) {
 // happen then; false if nothing will.
 func (x *Pipe[M]) Next() (at int64, seq uint64, ok bool) {
 	if x.ring.n > 0 {
-		f := x.ring.at(0)
+		f := *x.ring.at(0)
 		at, seq, ok = f.at, f.seq, true
 	}
 	if len(x.loose) > 0 {
@@ -43,13 +43,13 @@ func (x *Pipe[M]) Fire() {
 	switch {
 	case !ok:
 		return
-	case x.ring.n > 0 && x.ring.at(0).seq == seq:
+	case x.ring.n > 0 && (*x.ring.at(0)).seq == seq:
 		f := *x.ring.at(0)
 		x.ring.drop()
-		x.due(&f)
+		x.due(f)
 	case len(x.loose) > 0 && x.loose[0].seq == seq:
 		f := x.popLoose()
-		x.due(&f)
+		x.due(f)
 	default:
 		x.follow(at)
 	}
@@ -65,7 +65,8 @@ func (x *Pipe[M]) due(f *flight[M]) {
 	}
 	x.delivered(f)
 	p := f.packet()
-	x.carrier.Arrive(&p)
+	x.give(f)
+	x.carrier.Arrive(p)
 }
 
 // Clear empties the pipe; the carrier is told of each packet.
@@ -73,18 +74,18 @@ func (x *Pipe[M]) Clear() {
 	for x.ring.n > 0 {
 		f := *x.ring.at(0)
 		x.ring.drop()
-		x.end(&f, Cleared)
+		x.end(f, Cleared)
 	}
 	for len(x.loose) > 0 {
 		f := x.popLoose()
-		x.end(&f, Cleared)
+		x.end(f, Cleared)
 	}
 	for i := range x.holds {
 		h := &x.holds[i]
 		for h.ring.n > 0 {
 			f := *h.ring.at(0)
 			h.ring.drop()
-			x.end(&f, Cleared)
+			x.end(f, Cleared)
 		}
 	}
 	for _, s := range x.prog.stages {
@@ -93,60 +94,50 @@ func (x *Pipe[M]) Clear() {
 }
 
 // A looseRef is an element of the heap of packets that keep no order.
-type looseRef struct {
-	at    int64
-	seq   uint64
-	index int32 // in slab
+type looseRef[M any] struct {
+	at  int64
+	seq uint64
+	f   *flight[M]
 }
 
-func (l *looseRef) before(at int64, seq uint64) bool {
+func (l *looseRef[M]) before(at int64, seq uint64) bool {
 	return l.at < at || l.at == at && l.seq < seq
 }
 
 func (x *Pipe[M]) pushLoose(f *flight[M]) {
-	var i int32
-	if n := len(x.free); n > 0 {
-		i = x.free[n-1]
-		x.free = x.free[:n-1]
-		x.slab[i] = *f
-	} else {
-		i = int32(len(x.slab))
-		x.slab = append(x.slab, *f)
-	}
-	h := append(x.loose, looseRef{})
+	h := append(x.loose, looseRef[M]{})
+	x.loose = h
 	k := len(h) - 1
 	for k > 0 {
 		p := (k - 1) / 2
-		if !(&looseRef{at: f.at, seq: f.seq}).before(h[p].at, h[p].seq) {
+		if h[p].before(f.at, f.seq) {
 			break
 		}
 		h[k] = h[p]
 		k = p
 	}
-	h[k] = looseRef{f.at, f.seq, i}
-	x.loose = h
+	h[k] = looseRef[M]{f.at, f.seq, f}
 }
 
-func (x *Pipe[M]) popLoose() flight[M] {
+func (x *Pipe[M]) popLoose() *flight[M] {
 	h := x.loose
-	i := h[0].index
-	last := h[len(h)-1]
-	h = h[:len(h)-1]
+	f := h[0].f
+	n := len(h) - 1
+	last := h[n]
+	h[n] = looseRef[M]{}
+	h = h[:n]
 	x.loose = h
-	for k := 0; len(h) > 0; {
+	for k := 0; n > 0; {
 		c := 2*k + 1
-		if c+1 < len(h) && h[c+1].before(h[c].at, h[c].seq) {
+		if c+1 < n && h[c+1].before(h[c].at, h[c].seq) {
 			c++
 		}
-		if c >= len(h) || !h[c].before(last.at, last.seq) {
+		if c >= n || !h[c].before(last.at, last.seq) {
 			h[k] = last
 			break
 		}
 		h[k] = h[c]
 		k = c
 	}
-	f := x.slab[i]
-	x.slab[i] = flight[M]{}
-	x.free = append(x.free, i)
 	return f
 }

@@ -21,7 +21,7 @@ type hold[M any] struct {
 	holder
 	prog  *Program
 	stage uint8
-	ring  ring[flight[M]]
+	ring  ring[*flight[M]]
 	at    int64 // when it is due, if there are any
 	seq   uint64
 }
@@ -33,7 +33,7 @@ func (x *Pipe[M]) hold(f *flight[M]) {
 	for i := range x.holds {
 		h := &x.holds[i]
 		if h.prog == f.prog && h.stage == f.next-1 {
-			*h.ring.add() = *f
+			*h.ring.add() = f
 			x.arm(h, f.prog.core.now)
 			return
 		}
@@ -57,7 +57,7 @@ func (x *Pipe[M]) release(i int, now int64) {
 		h := &x.holds[i]
 		c := &h.prog.core
 		c.now = now
-		f := h.ring.at(0)
+		f := *h.ring.at(0)
 		f.at = now
 		v := h.decide(&f.unit, c, h.ring.n > 1)
 		if c.events != 0 {
@@ -66,12 +66,11 @@ func (x *Pipe[M]) release(i int, now int64) {
 		if v == keep {
 			break
 		}
-		out := *f
 		h.ring.drop()
 		if v == gone {
-			x.end(&out, c.fate)
+			x.end(f, c.fate)
 		} else {
-			x.finish(&out, now)
+			x.finish(f, now)
 		}
 	}
 	h := &x.holds[i]

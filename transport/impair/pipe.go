@@ -16,12 +16,11 @@ type Pipe[M any] struct {
 	count   uint64
 	stats   Stats
 
-	ring    ring[flight[M]] // in order
-	loose   []looseRef      // a heap of those that are not
-	slab    []flight[M]     // what loose refers to
-	free    []int32         // unused places of slab
-	holds   []hold[M]       // of the stages that hold packets
-	pending []flight[M]     // go on when the packet at work is done with
+	ring    ring[*flight[M]] // in order
+	loose   []looseRef[M]    // a heap of those that are not
+	holds   []hold[M]        // of the stages that hold packets
+	pending []*flight[M]     // go on when the packet at work is done with
+	pool    []*flight[M]     // unused
 }
 
 // A Carrier is the surroundings of a pipe.
@@ -32,10 +31,11 @@ type Carrier[M any] interface {
 
 	// Arrive takes a packet that has come out; its memory is the carrier's
 	// from now on. It may push packets into the pipe.
-	Arrive(p *Packet[M])
+	Arrive(p Packet[M])
 
-	// Note is told what befalls a packet; it must not change or keep it.
-	Note(f Fate, p *Packet[M])
+	// Note is told what befalls a packet; it must not change or keep its
+	// bytes, or call the pipe.
+	Note(f Fate, p Packet[M])
 }
 
 // A Packet is a packet in a pipe.
@@ -53,6 +53,20 @@ type flight[M any] struct {
 	seq  uint64
 	prog *Program
 	meta M
+}
+
+func (x *Pipe[M]) take() *flight[M] {
+	if n := len(x.pool); n > 0 {
+		f := x.pool[n-1]
+		x.pool = x.pool[:n-1]
+		return f
+	}
+	return new(flight[M])
+}
+
+func (x *Pipe[M]) give(f *flight[M]) {
+	*f = flight[M]{}
+	x.pool = append(x.pool, f)
 }
 
 // NewPipe returns a pipe. seq counts what is scheduled, so that what is due at
@@ -115,21 +129,24 @@ func (x *Pipe[M]) Push(number uint64, data []byte, own bool, meta M, now int64, 
 	p := x.prog
 	c := &p.core
 	c.now, c.sent, c.queued = now, now, false
-	f := flight[M]{unit: unit{at: now, number: number, data: data, own: own, lent: own}, prog: p, meta: meta}
+	f := x.take()
+	f.unit = unit{at: now, number: number, data: data, own: own, lent: own}
+	f.prog, f.meta = p, meta
 	for i := range p.chains {
 		if p.chains[i].strikes(number) {
 			f.struck |= 1 << i
 		}
 	}
 	x.stats.InFlight++
-	o = x.run(&f)
+	o = x.run(f)
 	sent = c.sent
 	if o == Passed {
 		if at, _, ok := x.Next(); through && f.at <= now && (!ok || at > now) {
-			x.delivered(&f)
+			x.delivered(f)
 			out = f.packet()
+			x.give(f)
 		} else {
-			x.park(&f)
+			x.park(f)
 			o = Kept
 		}
 	}

@@ -35,7 +35,8 @@ func (x *Pipe[M]) run(f *flight[M]) Outcome {
 // double makes a copy, which goes on when f is done with.
 func (x *Pipe[M]) double(f *flight[M]) {
 	c := &f.prog.core
-	d := *f
+	d := x.take()
+	*d = *f
 	d.copies |= 1 << c.branch
 	d.data = x.carrier.Get(len(f.data))
 	copy(d.data, f.data)
@@ -44,7 +45,7 @@ func (x *Pipe[M]) double(f *flight[M]) {
 		d.at = addTime(d.at, c.delay)
 		d.late = true
 	}
-	x.note(Duplicated, &d)
+	x.note(Duplicated, d)
 	x.pending = append(x.pending, d)
 }
 
@@ -53,7 +54,7 @@ func (x *Pipe[M]) follow(now int64) {
 	for len(x.pending) > 0 {
 		f := x.pending[0]
 		x.pending = append(x.pending[:0], x.pending[1:]...)
-		x.finish(&f, now)
+		x.finish(f, now)
 	}
 	for i := range x.holds {
 		x.release(i, now)
@@ -68,10 +69,9 @@ func (x *Pipe[M]) finish(f *flight[M], now int64) {
 	}
 }
 
-// end ends a packet.
+// end ends a packet; f is no longer valid.
 func (x *Pipe[M]) end(f *flight[M], fate Fate) {
-	p := f.packet()
-	x.carrier.Note(fate, &p)
+	x.carrier.Note(fate, f.packet())
 	if f.copies == 0 {
 		x.stats.InFlight--
 		x.stats.count(fate)
@@ -79,13 +79,13 @@ func (x *Pipe[M]) end(f *flight[M], fate Fate) {
 	if f.own && !f.lent {
 		x.carrier.Put(f.data)
 	}
+	x.give(f)
 }
 
 // note counts and tells what befell a packet that goes on.
 func (x *Pipe[M]) note(fate Fate, f *flight[M]) {
 	x.stats.count(fate)
-	p := f.packet()
-	x.carrier.Note(fate, &p)
+	x.carrier.Note(fate, f.packet())
 }
 
 // notes tells all that the last stage noted.

@@ -75,7 +75,8 @@ type OpenConfig struct {
 //
 // A packet first waits its turn in the queue of the sending side (Rate), is
 // then lost or not (Loss), takes its way (Delay, Jitter, Reorder) and arrives
-// once or twice (Duplicate).
+// once or twice (Duplicate). Behind that, it goes through the stages of
+// Pipeline, where everything else can be had, in any order.
 type LinkConfig struct {
 	// Name names the link in traces and selects its random numbers. Empty
 	// means the names of both ports: "a:eth0-b:eth0".
@@ -121,6 +122,9 @@ type LinkConfig struct {
 	// of the two ports has an IPv6 address.
 	MTU int
 
+	// Pipeline is what happens to packets besides, see package impair.
+	Pipeline impair.Pipeline
+
 	// Back configures the direction from the second port to the first. Its
 	// Name and Back must be zero. Nil means as above.
 	Back *LinkConfig
@@ -162,6 +166,8 @@ func (c *LinkConfig) validate(link string, v6 bool) error {
 		return bad("MTU", "is less than 1280, which IPv6 needs")
 	case c.MTU > maxPacket:
 		return bad("MTU", "is more than 65575, the largest IP packet")
+	case c.mtu() < minMTU6 && v6:
+		return bad("Pipeline", "has an MTU of less than 1280, which IPv6 needs")
 	case c.Back == nil:
 		return nil
 	case c.Back.Name != "":

@@ -69,7 +69,7 @@ func TestTheSameSeedGivesTheSameTraceInEveryRun(t *testing.T) {
 
 func TestTheTraceOfASeedNeverChanges(t *testing.T) {
 	// A change of these numbers changes what every recorded seed means.
-	for seed, want := range map[uint64]uint64{0: 0xddc19c30ec4b3e89, 1: 0x5f5df04903845213} {
+	for seed, want := range map[uint64]uint64{0: 0x8fb89acd6b572565, 1: 0x43b413dea3593687} {
 		if got, n := traceHash(t, seed); got != want {
 			t.Errorf("seed %d: hash %#x of %d traces, want %#x", seed, got, n, want)
 		}

@@ -7,23 +7,21 @@ type source struct {
 	pos  int // in the heap, 1 and up; 0: not in it
 	kind sourceKind
 
-	dir *direction // sourceFlights, sourceLoose
+	dir *direction // sourcePipe
 	t   *Transport // sourceTimer, sourceStamp
 
 	timer *Timer // sourceFunc
 
-	loose flight // sourceLoose
-	stamp sent   // sourceStamp
+	stamp sent // sourceStamp
 }
 
 type sourceKind uint8
 
 const (
-	sourceFlights sourceKind = iota // the next of a direction's packets in order arrives
-	sourceLoose                     // one packet arrives out of order
-	sourceTimer                     // a stepper wanted to be called now
-	sourceStamp                     // a packet leaves whose stamp was asked for
-	sourceFunc                      // a Timer expires, see loop
+	sourcePipe  sourceKind = iota // something happens on a direction
+	sourceTimer                   // a stepper wanted to be called now
+	sourceStamp                   // a packet leaves whose stamp was asked for
+	sourceFunc                    // a Timer expires, see loop
 )
 
 // schedule makes s happen at the given time, after all that is to happen at
@@ -37,14 +35,8 @@ func (n *Network) schedule(s *source, at int64) {
 func (n *Network) fire() {
 	s := n.heap.top().src
 	switch s.kind {
-	case sourceFlights:
+	case sourcePipe:
 		s.dir.next()
-	case sourceLoose:
-		n.heap.remove(s)
-		f := s.loose
-		d := s.dir
-		n.release(s)
-		d.arrive(&f)
 	case sourceTimer:
 		n.heap.remove(s)
 		s.t.q.expired = true

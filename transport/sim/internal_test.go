@@ -3,7 +3,6 @@
 package sim
 
 import (
-	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -102,44 +101,4 @@ func TestBuffersAreLargeEnoughAndUsedAgain(t *testing.T) {
 		}
 	}
 	b.put(nil)
-}
-
-func TestRandomNumbersAreThoseOfSplitMix64(t *testing.T) {
-	// The first outputs for the seed 1234567, from the generator's reference
-	// implementation.
-	want := []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431}
-	for k, w := range want {
-		if got := stream(1234567).draw(0, k); got != w {
-			t.Errorf("output %d is %d, want %d", k, got, w)
-		}
-	}
-}
-
-func TestRandomStreamsDiffer(t *testing.T) {
-	seen := map[stream]bool{}
-	for seed := range uint64(10) {
-		for _, link := range []string{"", "a", "b", "ab"} {
-			for _, back := range []bool{false, true} {
-				seen[newStream(seed<<60|seed, link, back)] = true
-			}
-		}
-	}
-	if len(seen) != 80 {
-		t.Errorf("%d different streams of 80", len(seen))
-	}
-	s := stream(5)
-	var sum float64
-	for i := range uint64(10000) {
-		v := s.upTo(9, i, drawJitter)
-		if v < 0 || v > 9 {
-			t.Fatalf("%d is not in 0 to 9", v)
-		}
-		sum += float64(v)
-	}
-	if mean := sum / 10000; math.Abs(mean-4.5) > 0.15 {
-		t.Errorf("mean %v", mean)
-	}
-	if s.chance(0, 0, 0) || !s.chance(1, 0, 0) {
-		t.Errorf("certain things are left to chance")
-	}
 }

@@ -5,9 +5,6 @@ package sim
 import (
 	"fmt"
 	"net"
-	"time"
-
-	"protean/transport/impair"
 )
 
 // A Link connects two ports.
@@ -20,19 +17,22 @@ type Link struct {
 
 // LinkStats counts the packets of one direction of a link:
 //
-//	Offered == Delivered + Lost + QueueDropped + TooBig + Down + InFlight
+//	Offered == Delivered + Lost + QueueDropped + TooBig + Filtered + Down + InFlight
 type LinkStats struct {
 	Offered      uint64 // packets that were to be sent
 	OfferedBytes uint64 // from their IP headers on
 	Delivered    uint64 // arrived, copies not counted
 	Lost         uint64 // lost on the way
 	QueueDropped uint64 // found the queue full
-	TooBig       uint64 // larger than the MTU; the sender was told
+	TooBig       uint64 // larger than the MTU of the sender, who was told, or of a stage
+	Filtered     uint64 // dropped by a middlebox
 	Down         uint64 // the link was down, or went down while they were on their way
 	InFlight     uint64 // waiting or on their way now
 
 	Duplicated uint64 // copies made, whatever became of them
 	Reordered  uint64 // held back
+	Corrupted  uint64 // had bits flipped
+	Marked     uint64 // were marked: congestion experienced
 }
 
 // Connect connects two ports by a link, which is up. A port can have one link.
@@ -78,40 +78,16 @@ func (n *Network) Connect(a, b *Port, cfg *LinkConfig) (*Link, error) {
 	if err := c.validate(c.Name, a.hasV6() || b.hasV6()); err != nil {
 		return nil, err
 	}
-	back := &c
-	if c.Back != nil {
-		back = c.Back
-	}
 	l := &Link{net: n, name: c.Name}
-	l.dirs = [2]*direction{newDirection(l, a, b, &c, false), newDirection(l, b, a, back, true)}
+	l.dirs = [2]*direction{newDirection(n, l, c.Name, a, b, false), newDirection(n, l, c.Name, b, a, true)}
+	if err := l.set(&c); err != nil {
+		return nil, err
+	}
 	n.links[c.Name] = l
 	a.out, b.out = l.dirs[0], l.dirs[1]
 	a.node.linkChanged(a)
 	b.node.linkChanged(b)
 	return l, nil
-}
-
-func newDirection(l *Link, from, to *Port, c *LinkConfig, back bool) *direction {
-	d := &direction{
-		net: l.net, link: l, name: l.name, back: back, from: from, to: to,
-		delay: int64(c.Delay), jitter: int64(c.Jitter), loss: c.Loss, duplicate: c.Duplicate,
-		reorder: c.Reorder, reorderDelay: int64(c.ReorderDelay),
-		rate: c.Rate, queuePackets: c.QueuePackets, queueBytes: c.QueueBytes, mtu: c.MTU,
-		random: newStream(l.net.cfg.Seed, l.name, back),
-		hook:   impair.Hook{Filter: l.net.cfg.Filter, Recorder: l.net.cfg.Recorder},
-	}
-	if d.reorderDelay == 0 {
-		d.reorderDelay = max(d.delay+d.jitter, int64(time.Millisecond))
-	}
-	if d.queuePackets == 0 {
-		d.queuePackets = DefaultQueuePackets
-	}
-	if d.mtu == 0 {
-		d.mtu = DefaultMTU
-	}
-	d.faults = d.loss > 0 || d.duplicate > 0 || d.reorder > 0
-	d.src = source{kind: sourceFlights, dir: d}
-	return d
 }
 
 // Name returns the link's name.
@@ -144,5 +120,5 @@ func (l *Link) SetUp(up bool) {
 func (l *Link) Stats() (forth, back LinkStats) {
 	l.net.mu.Lock()
 	defer l.net.mu.Unlock()
-	return l.dirs[0].stats, l.dirs[1].stats
+	return l.dirs[0].stats(), l.dirs[1].stats()
 }

@@ -42,7 +42,7 @@ type Network struct {
 	order  []*Node // in the order they were made
 	taps   []*tap
 	bufs   buffers
-	pool   []*source // unused sources of the kinds sourceLoose and sourceStamp
+	pool   []*source // unused sources of the kind sourceStamp
 
 	now  int64 // stepped: the time; live: that of the event happening now
 	seq  uint64

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"protean/transport"
+	"protean/transport/impair"
 )
 
 // loIndex is the index of every node's loopback interface, as on Linux.
@@ -44,8 +45,10 @@ func newNode(n *Network, nodeName string) *Node {
 		netip.PrefixFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 8),
 		netip.PrefixFrom(netip.IPv6Loopback(), 128),
 	})
-	lo.out = &direction{net: n, name: lo.String(), from: lo, to: lo, mtu: loMTU}
-	lo.out.src = source{kind: sourceFlights, dir: lo.out}
+	lo.out = newDirection(n, nil, lo.String(), lo, lo, false)
+	lo.out.mtu = loMTU
+	perfect, _, _ := new(impair.Link).Compile(nil, nil) // nothing in it can be wrong
+	lo.out.setProgram(perfect)
 	return nd
 }
 

@@ -2,7 +2,11 @@
 
 package sim
 
-import "time"
+import (
+	"time"
+
+	"protean/transport/impair"
+)
 
 // A Fate is what became of a packet.
 type Fate uint8
@@ -14,15 +18,19 @@ const (
 	Delivered                  // arrived at the other end
 	Lost                       // lost on the way
 	QueueDrop                  // dropped by the full queue before the link
-	TooBig                     // larger than the MTU; Commit returned an error
+	TooBig                     // larger than the MTU; if it is that of the sender, Commit returned an error
 	Down                       // the link was down, or went down while it was on its way
 	Duplicated                 // a copy was made
 	Reordered                  // it is held back; Delivered or Down follows
+	Corrupted                  // bits of it were flipped
+	Marked                     // it was marked: congestion experienced
+	Filtered                   // dropped by a middlebox
 	numFates   = iota + 1
 )
 
 var fateNames = [numFates]string{
 	"", "sent", "delivered", "lost", "dropped by the queue", "too big", "link down", "duplicated", "held back",
+	"corrupted", "marked", "dropped by a middlebox",
 }
 
 // String returns the fate in words.
@@ -31,6 +39,31 @@ func (f Fate) String() string {
 		return fateNames[f]
 	}
 	return "unknown fate"
+}
+
+// fateOf returns what a fate in a pipe is called here.
+func fateOf(f impair.Fate) Fate {
+	switch f {
+	case impair.Lost:
+		return Lost
+	case impair.QueueDropped:
+		return QueueDrop
+	case impair.TooBig:
+		return TooBig
+	case impair.Filtered:
+		return Filtered
+	case impair.Cleared:
+		return Down
+	case impair.Duplicated:
+		return Duplicated
+	case impair.Reordered:
+		return Reordered
+	case impair.Corrupted:
+		return Corrupted
+	case impair.Marked:
+		return Marked
+	}
+	return 0
 }
 
 // A Trace tells one thing that happened to one packet.
