@@ -5,23 +5,14 @@ package prototest
 import (
 	"context"
 	"net/netip"
-	"os"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"protean/proto"
+	"protean/transport/impair"
 	"protean/transport/sim"
-	"protean/transport/transporttest"
 )
-
-// Main runs the tests of a package and exits, with status 1 if they left
-// goroutines or file descriptors behind.
-func Main(m interface{ Run() int }) { transporttest.Main(m) }
-
-// CheckLeaks has tb fail if it leaves goroutines or file descriptors behind.
-func CheckLeaks(tb testing.TB) { transporttest.CheckLeaks(tb) }
 
 // Config holds the options of a network. The zero value of each field is its
 // default.
@@ -29,6 +20,9 @@ type Config struct {
 	Link sim.LinkConfig // the link between the hosts; default: perfect
 	Seed uint64         // of the network and the hosts; 0: 1, or PROTEAN_SEED
 	Host proto.Config   // options of both hosts; their Seed is derived from Seed
+
+	Filter   impair.Filter    // which of the links' faults may strike; nil: all
+	Recorder *impair.Recorder // takes those that strike, if not nil
 }
 
 // A Net is two hosts, A and B, with a link between them.
@@ -37,7 +31,19 @@ type Net struct {
 	Link *sim.Link
 	A, B *Peer
 	Seed uint64
+
+	driver driver
+	start  time.Time
 }
+
+// A driver is how the time of a network passes.
+type driver uint8
+
+const (
+	stepped driver = iota
+	bubbled
+	live
+)
 
 // A Peer is one host of a Net.
 type Peer struct {
@@ -45,13 +51,15 @@ type Peer struct {
 	T            *sim.Transport
 	Node         *sim.Node
 	Addr4, Addr6 netip.Addr
+
+	net *Net
 }
 
 // Pair returns a stepped network of two hosts, which ends with the test. cfg
 // may be nil.
 func Pair(tb testing.TB, cfg *Config) *Net {
 	tb.Helper()
-	n := build(tb, cfg, &sim.Config{})
+	n := build(tb, cfg, stepped)
 	for _, p := range []*Peer{n.A, n.B} {
 		if err := n.Sim.Attach(p.T, p.Host); err != nil {
 			tb.Fatal(err)
@@ -64,7 +72,7 @@ func Pair(tb testing.TB, cfg *Config) *Net {
 // both of them until the test ends. cfg may be nil.
 func LivePair(tb testing.TB, cfg *Config) *Net {
 	tb.Helper()
-	n := build(tb, cfg, &sim.Config{Live: true})
+	n := build(tb, cfg, live)
 	n.run(tb, n.A)
 	n.run(tb, n.B)
 	return n
@@ -74,7 +82,7 @@ func LivePair(tb testing.TB, cfg *Config) *Net {
 // that happens at one instant the same in every run. cfg may be nil.
 func BubblePair(tb testing.TB, cfg *Config) *Net {
 	tb.Helper()
-	n := build(tb, cfg, &sim.Config{Live: true, Barrier: synctest.Wait, Report: func(err error) { tb.Error(err) }})
+	n := build(tb, cfg, bubbled)
 	n.run(tb, n.A)
 	time.Sleep(time.Microsecond) // their timers are not to be due at one instant
 	n.run(tb, n.B)
@@ -94,19 +102,20 @@ func (n *Net) run(tb testing.TB, p *Peer) {
 	})
 }
 
-func build(tb testing.TB, cfg *Config, sc *sim.Config) *Net {
+func build(tb testing.TB, cfg *Config, d driver) *Net {
 	tb.Helper()
 	if cfg == nil {
 		cfg = &Config{}
 	}
-	n := &Net{Seed: seed(tb, cfg.Seed)}
-	tb.Cleanup(func() {
-		if tb.Failed() {
-			tb.Logf("network seed %d; to repeat: PROTEAN_SEED=%d go test -run '^%s$'", n.Seed, n.Seed, tb.Name())
-		}
-	})
-	sc.Seed = n.Seed
+	n := &Net{Seed: seed(tb, cfg.Seed), driver: d}
+	sc := &sim.Config{Seed: n.Seed, Live: d != stepped, Filter: cfg.Filter, Recorder: cfg.Recorder}
+	if d == bubbled {
+		sc.Barrier = synctest.Wait
+		sc.Report = func(err error) { tb.Error(err) }
+	}
 	n.Sim = sim.New(sc)
+	n.start = n.Sim.Now()
+	Watch(tb, n.Sim, n.Seed)
 	tb.Cleanup(func() {
 		if err := n.Sim.Close(); err != nil {
 			tb.Error(err)
@@ -125,28 +134,13 @@ func build(tb testing.TB, cfg *Config, sc *sim.Config) *Net {
 	return n
 }
 
-func seed(tb testing.TB, configured uint64) uint64 {
-	tb.Helper()
-	if s := os.Getenv("PROTEAN_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 0, 64)
-		if err != nil {
-			tb.Fatalf("PROTEAN_SEED: %v", err)
-		}
-		return n
-	}
-	if configured != 0 {
-		return configured
-	}
-	return 1
-}
-
 func addPeer(tb testing.TB, n *Net, cfg *Config, name string, i byte) (*Peer, *sim.Port) {
 	tb.Helper()
 	node, err := n.Sim.Node(name)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Peer{Node: node, Addr4: netip.AddrFrom4([4]byte{10, 0, 0, i})}
+	p := &Peer{net: n, Node: node, Addr4: netip.AddrFrom4([4]byte{10, 0, 0, i})}
 	prefixes := []netip.Prefix{netip.PrefixFrom(p.Addr4, 24)}
 	if cfg.Link.MTU == 0 || cfg.Link.MTU >= 1280 { // RFC 8200, section 5
 		p.Addr6 = netip.AddrFrom16([16]byte{0: 0xfd, 15: i})

@@ -37,7 +37,7 @@ func (p *Peer) RegisterWith(tb testing.TB, h proto.Handler, o *proto.Options) *p
 // Record registers a handler for a protocol that keeps a copy of every packet.
 func (p *Peer) Record(tb testing.TB, protocol uint8) *Recorder {
 	tb.Helper()
-	r := new(Recorder)
+	r := &Recorder{net: p.net, name: p.Node.Name()}
 	r.Binding = p.Register(tb, protocol, r)
 	return r
 }
@@ -60,12 +60,19 @@ func (p *Peer) Send(tb testing.TB, protocol uint8, dst netip.Addr, payload []byt
 	}
 }
 
-// A Recorder is a handler that keeps a copy of every packet.
+// A Recorder is a handler that keeps a copy of every packet. One that
+// [Peer.Record] made can wait for packets in the time of its network; the zero
+// value waits in real time.
 type Recorder struct {
 	Binding *proto.Binding
 
+	net    *Net
+	name   string // of its node
+	looked int    // packets that Next and the like have looked at
+
 	mu      sync.Mutex
 	packets []*proto.Packet
+	came    chan struct{} // a packet came
 }
 
 // HandlePacket keeps a copy of p.
@@ -73,6 +80,12 @@ func (r *Recorder) HandlePacket(_ *proto.Env, p *proto.Packet) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.packets = append(r.packets, p.Clone())
+	if r.came != nil {
+		select {
+		case r.came <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 
