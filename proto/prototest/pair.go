@@ -23,6 +23,8 @@ type Config struct {
 
 	Filter   impair.Filter    // which of the links' faults may strike; nil: all
 	Recorder *impair.Recorder // takes those that strike, if not nil
+
+	made func(n *sim.Network) // is called with a network that was made
 }
 
 // A Net is two hosts, A and B, with a link between them.
@@ -115,6 +117,9 @@ func build(tb testing.TB, cfg *Config, d driver) *Net {
 	}
 	n.Sim = sim.New(sc)
 	n.start = n.Sim.Now()
+	if cfg.made != nil {
+		cfg.made(n.Sim)
+	}
 	Watch(tb, n.Sim, n.Seed)
 	tb.Cleanup(func() {
 		if err := n.Sim.Close(); err != nil {
