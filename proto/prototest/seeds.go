@@ -3,8 +3,8 @@
 package prototest
 
 import (
-	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,8 +19,8 @@ type Search struct {
 	Seeds  int    // how many; 0: 1000
 	Bubble bool   // run the scenario in a testing/synctest bubble
 
-	// MaxRuns is how many more runs may be made to find out which faults it
-	// takes. 0: 5000.
+	// MaxRuns is about how many more runs may be made to find out which faults
+	// it takes. 0: 5000.
 	MaxRuns int
 }
 
@@ -29,18 +29,6 @@ type Search struct {
 // no state of its own from one run to the next. tb is not that of the test: if
 // it fails, that is what was looked for.
 type Scenario func(tb testing.TB, cfg *Config)
-
-// A Failure is a run of a scenario that failed.
-type Failure struct {
-	Seed   uint64
-	Tried  int             // seeds, this one included
-	Faults impair.Schedule // all that struck
-	Few    impair.Schedule // as few of them as it takes
-	Runs   int             // that it took to find them
-	Least  bool            // none of Few can be left out; else MaxRuns was reached
-	Log    string          // what the run with Few printed
-	Trace  string          // what happened to its packets
-}
 
 // Seeds runs a scenario with one seed after the other. If one fails, t fails
 // and is told the seed, the fewest faults that make it fail, the command that
@@ -54,8 +42,10 @@ func Seeds(t *testing.T, s *Search, f Scenario) {
 		return
 	}
 	if e := s.Find(t, f); e != nil {
-		t.Errorf("%s\nto run it again:\n\t%s=%d %s='%s' %s", e, envSeed, e.Seed,
-			envFaults, strings.ReplaceAll(strings.TrimSpace(e.Few.String()), "\n", "; "), command(t.Name()))
+		t.Errorf("%s\nto run it again:\n\t%s", e, e.command(t))
+		if o := e.Simpler; o != nil {
+			t.Errorf("%s\nto run that again:\n\t%s", o, o.command(t))
+		}
 	}
 }
 
@@ -110,11 +100,28 @@ func (s *Search) Find(tb testing.TB, f Scenario) *Failure {
 		seed := c.First + uint64(i)
 		if r := c.run(tb, f, seed, nil, false); r.failed {
 			e := &Failure{Seed: seed, Tried: i + 1}
-			c.shrink(tb, f, e)
+			c.shrink(tb, f, e, true)
+			c.simpler(tb, f, e, c.Seeds-i-1)
 			return e
 		}
 	}
 	return nil
+}
+
+// simpler looks at some of the next seeds that fail, up to most, for one that
+// takes fewer faults.
+func (s *Search) simpler(tb testing.TB, f Scenario, e *Failure, most int) {
+	const look = 10
+	for i, found := 1, 0; i <= most && found < look && len(e.best().Few) > 1; i++ {
+		seed := e.Seed + uint64(i)
+		if r := s.run(tb, f, seed, nil, false); r.failed {
+			found++
+			o := &Failure{Seed: seed, Tried: e.Tried + i}
+			if s.shrink(tb, f, o, false); len(o.Few) < len(e.best().Few) {
+				e.Simpler = o
+			}
+		}
+	}
 }
 
 // An outcome is how a run ended.
@@ -147,40 +154,31 @@ func (s *Search) run(tb testing.TB, f Scenario, seed uint64, faults *impair.Sche
 }
 
 // shrink finds the fewest faults with which the scenario fails.
-func (s *Search) shrink(tb testing.TB, f Scenario, e *Failure) {
+func (s *Search) shrink(tb testing.TB, f Scenario, e *Failure, thoroughly bool) {
 	e.Faults = s.run(tb, f, e.Seed, nil, false).faults
-	fails := func(few []impair.ID) bool {
+	e.Few = e.Faults
+	sh := &shrinker[impair.ID]{left: s.MaxRuns, fails: func(few []impair.ID) bool {
 		e.Runs++
 		return s.run(tb, f, e.Seed, (*impair.Schedule)(&few), false).failed
-	}
-	e.Few, e.Least = e.Faults, false
-	if fails(e.Faults) {
-		e.Few, e.Least = ddmin(e.Faults, s.MaxRuns, fails)
+	}}
+	switch {
+	case sh.try(nil):
+		e.Few, e.Least = nil, true
+	case sh.try(e.Few):
+		// Nobody looks at jitter first; to have none makes the trace easy to read.
+		if rest := without(e.Few, impair.KindJitter); len(rest) < len(e.Few) && sh.try(rest) {
+			e.Few = rest
+		}
+		few := e.Few
+		if e.Few = sh.ddmin(e.Few); thoroughly {
+			e.Few, e.Least = sh.fewest(few, e.Few)
+		}
 	}
 	last := s.run(tb, f, e.Seed, &e.Few, true)
 	e.Log, e.Trace = last.log, last.trace
 }
 
-// String returns a report.
-func (e *Failure) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d fails, the smallest of %d tried; of its %d faults, %d are enough", e.Seed, e.Tried, len(e.Faults), len(e.Few))
-	if !e.Least {
-		b.WriteString(" (there may be fewer)")
-	}
-	fmt.Fprintf(&b, ", as %d runs have shown:\n%s\n%s", e.Runs, indent(e.Few.String()), e.Log)
-	const most = 100
-	lines := strings.SplitAfter(e.Trace, "\n")
-	if n := len(lines); n > most {
-		fmt.Fprintf(&b, "the last events of that run, %d before them:\n", n-most)
-		lines = lines[n-most:]
-	} else {
-		b.WriteString("that run:\n")
-	}
-	b.WriteString(indent(strings.Join(lines, "")))
-	return b.String()
-}
-
-func indent(s string) string {
-	return "\t" + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n\t") + "\n"
+// without returns the faults of other kinds.
+func without(s impair.Schedule, k impair.Kind) impair.Schedule {
+	return slices.DeleteFunc(slices.Clone(s), func(id impair.ID) bool { return id.Kind == k })
 }

@@ -74,8 +74,7 @@ func (e *stopWait) HandlePacket(env *proto.Env, p *proto.Packet) error {
 func transfer(modulus uint32) prototest.Scenario {
 	return func(tb testing.TB, cfg *prototest.Config) {
 		cfg.Link = sim.LinkConfig{
-			Delay: 10 * time.Millisecond, Jitter: 5 * time.Millisecond, Loss: 0.02,
-			Duplicate: 0.1, Reorder: 0.1, ReorderDelay: 45 * time.Millisecond,
+			Delay: 10 * time.Millisecond, Loss: 0.05, Duplicate: 0.2, Reorder: 0.3, ReorderDelay: 95 * time.Millisecond,
 		}
 		n := prototest.Pair(tb, cfg)
 		const messages = 8
