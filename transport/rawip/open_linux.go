@@ -5,13 +5,13 @@ package rawip
 import (
 	"errors"
 	"net"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
 	"protean/transport/internal/netns"
 	"protean/transport/internal/sockio"
+	"protean/transport/route"
 )
 
 // Open opens a transport. Protocols are bound later. Errors:
@@ -26,7 +26,7 @@ func Open(cfg *Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	ns, err := openNamespace(c.NetNS)
+	ns, err := netns.At(c.NetNS)
 	if err != nil {
 		return nil, &net.OpError{Op: "open", Net: name, Err: err}
 	}
@@ -44,20 +44,13 @@ func Open(cfg *Config) (*Transport, error) {
 	return t, nil
 }
 
-func openNamespace(path string) (*netns.Handle, error) {
-	if path != "" {
-		return netns.Open(path)
-	}
-	// Between two system calls the goroutine must not move to a thread in
-	// another namespace.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	return netns.Current()
-}
-
 func (t *Transport) open() error {
 	if err := t.openFamilies(); err != nil {
 		return err
+	}
+	var err error
+	if t.router, err = route.Open(&route.Config{NetNS: t.ns.Path()}); err != nil {
+		return &net.OpError{Op: "open", Net: name, Err: err}
 	}
 	if t.cfg.Interface != "" {
 		err := t.ns.Do(func() error {

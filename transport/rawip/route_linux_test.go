@@ -43,13 +43,18 @@ func TestRoutesAreThoseOfTheKernel(t *testing.T) {
 			t.Errorf("%s, %s: %+v, %v; want %+v", c.name, c.dst, got, err, want)
 		}
 	}
-	// What the router says about an IPv4 path is part of the answer from then
-	// on, for protocols that are bound.
+	// What the router says about an IPv4 path is part of the answer, at the
+	// latest from when the kernel refuses a packet for it, for protocols that are
+	// bound.
 	bind(t, host, 253)
 	h := between(a, lab.Node("b"), false)
 	h.df = true
 	for range 100 {
-		send(t, host, packet(h, pattern(1380)))
+		err := trySend(host, 0, packet(h, pattern(1380)))
+		var big *transport.TooBigError
+		if err != nil && (!errors.As(err, &big) || big.MTU != 1300) {
+			t.Fatal(err)
+		}
 		got, err := host.Route(h.dst, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -199,7 +199,12 @@ func (q *queue) sendError(via *sender, s *transport.Slot, errno unix.Errno) erro
 		return transport.ErrNoSlots
 	case unix.EMSGSIZE:
 		e := &transport.TooBigError{Size: len(s.Data)}
-		if r, err := q.t.route(destination(s.Data), int(s.IfIndex)); err == nil {
+		dst, ifindex := destination(s.Data), int(s.IfIndex)
+		if ifindex == 0 {
+			ifindex = q.t.ifindex
+		}
+		q.t.router.Forget(dst, ifindex) // the kernel may have learnt something
+		if r, err := q.t.route(dst, ifindex); err == nil {
 			e.MTU = r.MTU
 		}
 		return e

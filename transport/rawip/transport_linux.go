@@ -11,6 +11,7 @@ import (
 	"protean/transport"
 	"protean/transport/internal/netns"
 	"protean/transport/internal/sockio"
+	"protean/transport/route"
 )
 
 // A Transport is a set of raw IP sockets. It implements [transport.Transport],
@@ -38,7 +39,7 @@ type Transport struct {
 	bound  map[uint8]*binding
 	groups map[sockio.Membership]bool
 
-	router router
+	router *route.Kernel
 
 	closeOnce sync.Once
 }
@@ -103,7 +104,9 @@ func (t *Transport) Close() error {
 				unix.Close(s.fd)
 			}
 		}
-		t.router.close()
+		if t.router != nil {
+			t.router.Close()
+		}
 		t.q.close()
 		t.ns.Close()
 	})

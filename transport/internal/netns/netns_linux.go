@@ -33,6 +33,19 @@ func Open(path string) (*Handle, error) {
 // thread that is has locked it.
 func Current() (*Handle, error) { return Open(threadPath) }
 
+// At opens the namespace at path, or that of the calling thread if path is
+// empty.
+func At(path string) (*Handle, error) {
+	if path != "" {
+		return Open(path)
+	}
+	// Between two system calls the goroutine must not move to a thread in
+	// another namespace.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return Current()
+}
+
 // New makes a network namespace, which nothing but the handle keeps alive. It
 // starts with a loopback interface that is down. CAP_SYS_ADMIN is needed.
 func New() (*Handle, error) {

@@ -20,6 +20,9 @@ func Open(path string) (*Handle, error) { return nil, unsupported() }
 // Current returns an error that matches [errors.ErrUnsupported].
 func Current() (*Handle, error) { return nil, unsupported() }
 
+// At returns an error that matches [errors.ErrUnsupported].
+func At(path string) (*Handle, error) { return nil, unsupported() }
+
 // New returns an error that matches [errors.ErrUnsupported].
 func New() (*Handle, error) { return nil, unsupported() }
 

@@ -1,0 +1,205 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package route
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/netns"
+	"protean/transport/internal/rtnl"
+)
+
+// Open returns a Kernel. No privileges are needed. Sockets are opened at the
+// first Lookup; until then nothing but a descriptor of the namespace is held.
+func Open(c *Config) (*Kernel, error) {
+	k := newKernel(c)
+	path := ""
+	if c != nil {
+		path = c.NetNS
+	}
+	ns, err := netns.At(path)
+	if err != nil {
+		return nil, err
+	}
+	k.source = &asker{k: k, ns: ns}
+	return k, nil
+}
+
+// An asker asks the kernel, over one netlink socket.
+type asker struct {
+	k  *Kernel
+	ns *netns.Handle
+
+	mu     sync.Mutex
+	closed bool
+	conn   *netlink.Conn
+	watch  *rtnl.Watch
+	links  map[int]mtus // of linksGen
+	gen    uint64
+}
+
+// changes are the groups that announce what answers depend on.
+var changes = []uint32{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV6_IFINFO, unix.RTNLGRP_NEXTHOP,
+	unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_RULE,
+	unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV6_RULE,
+}
+
+// open has the sockets opened. The caller holds mu.
+func (a *asker) open() error {
+	if a.closed {
+		return net.ErrClosed
+	}
+	if a.watch == nil {
+		w, err := rtnl.NewWatch(a.ns.Path(), changes, func([]byte) { a.k.Flush() })
+		if err != nil {
+			return err
+		}
+		a.watch = w
+	}
+	if a.conn == nil {
+		c, err := rtnl.Dial(a.ns.Path())
+		if err != nil {
+			return err
+		}
+		a.conn = c
+	}
+	return nil
+}
+
+func (a *asker) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.watch != nil {
+		a.watch.Close()
+	}
+	if a.conn != nil {
+		a.conn.Close()
+	}
+	a.ns.Close()
+}
+
+func (a *asker) ask(dst netip.Addr, ifindex int) (Route, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.open(); err != nil {
+		return Route{}, err
+	}
+	if gen := a.k.Generation(); a.gen != gen {
+		a.gen, a.links = gen, make(map[int]mtus)
+	}
+	header := make([]byte, unix.SizeofRtMsg)
+	header[0], header[1] = rtnl.Family(dst), uint8(dst.BitLen())
+	answer, err := rtnl.Execute(a.conn, unix.RTM_GETROUTE, 0, header, func(ae *netlink.AttributeEncoder) {
+		ae.Bytes(unix.RTA_DST, dst.AsSlice())
+		if ifindex != 0 {
+			ae.Uint32(unix.RTA_OIF, uint32(ifindex))
+		}
+	})
+	if err != nil {
+		return Route{}, refusal(dst, err)
+	}
+	if len(answer) == 0 {
+		return Route{}, &Error{dst, NoRoute}
+	}
+	r, err := parse(answer[0].Data, dst)
+	if err != nil {
+		return Route{}, err
+	}
+	m, err := a.mtu(r.IfIndex)
+	if err != nil {
+		return Route{}, err
+	}
+	link := m.v4
+	if dst.Is6() {
+		link = m.v6
+	}
+	if r.MTU == 0 || r.MTU > link {
+		r.MTU = link
+	}
+	r.MTU = min(r.MTU, maxPacket(dst))
+	return r, nil
+}
+
+// refusal turns the errno by which the kernel tells the type of a route into
+// that (fib_props in net/ipv4/fib_semantics.c, fib6_prop in net/ipv6/route.c).
+func refusal(dst netip.Addr, err error) error {
+	switch {
+	case errors.Is(err, unix.ENETUNREACH):
+		return &Error{dst, NoRoute}
+	case errors.Is(err, unix.EHOSTUNREACH):
+		return &Error{dst, Unreachable}
+	case errors.Is(err, unix.EACCES):
+		return &Error{dst, Prohibit}
+	case errors.Is(err, unix.EINVAL):
+		return &Error{dst, Blackhole}
+	}
+	return err
+}
+
+// parse reads an RTM_NEWROUTE message. The MTU is that of the route, or learnt
+// from ICMP, or 0.
+func parse(b []byte, dst netip.Addr) (r Route, err error) {
+	if len(b) < unix.SizeofRtMsg {
+		return Route{}, &Error{dst, NoRoute}
+	}
+	switch b[7] { // types that refuse come as an errno or, of IPv6, as a route
+	case unix.RTN_UNICAST:
+		r.Type = Unicast
+	case unix.RTN_ANYCAST: // sent like any other, RFC 4291 section 2.6
+		r.Type = Unicast
+	case unix.RTN_LOCAL:
+		r.Type = Local
+	case unix.RTN_BROADCAST:
+		r.Type = Broadcast
+	case unix.RTN_MULTICAST:
+		r.Type = Multicast
+	case unix.RTN_UNREACHABLE:
+		return Route{}, &Error{dst, Unreachable}
+	case unix.RTN_BLACKHOLE:
+		return Route{}, &Error{dst, Blackhole}
+	case unix.RTN_PROHIBIT:
+		return Route{}, &Error{dst, Prohibit}
+	default:
+		return Route{}, &Error{dst, NoRoute}
+	}
+	if dst.IsMulticast() {
+		r.Type = Multicast // IPv6 has unicast routes for groups
+	}
+	r.NextHop = dst
+	ad, err := rtnl.Attributes(b, unix.SizeofRtMsg)
+	if err != nil {
+		return Route{}, err
+	}
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.RTA_OIF:
+			r.IfIndex = int(rtnl.Uint32(ad.Bytes()))
+		case unix.RTA_PREFSRC:
+			r.Src = rtnl.Addr(ad.Bytes())
+		case unix.RTA_GATEWAY:
+			r.NextHop = rtnl.Addr(ad.Bytes())
+		case unix.RTA_VIA: // a gateway of the other family: family, address
+			if v := ad.Bytes(); len(v) > 2 {
+				r.NextHop = rtnl.Addr(v[2:])
+			}
+		case unix.RTA_METRICS:
+			ad.Nested(func(m *netlink.AttributeDecoder) error {
+				for m.Next() {
+					if m.Type() == unix.RTAX_MTU {
+						r.MTU = int(rtnl.Uint32(m.Bytes()))
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return r, ad.Err()
+}
