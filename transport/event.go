@@ -54,12 +54,15 @@ type NetworkError struct {
 	Type     uint8      // ICMP or ICMPv6 type
 	Code     uint8      // ICMP or ICMPv6 code
 	Offender netip.Addr // who reported it, if known
-	MTU      int        // next-hop MTU in bytes, if that is the reason; else 0
+	MTU      int        // next-hop MTU in bytes, if that is the reason and it is told; else 0
+	Pointer  uint32     // where in the packet a parameter problem is, in bytes from its IP header on; else 0
 	Errno    error      // a syscall.Errno
 	Time     int64      // Unix time in nanoseconds, 0 if unknown
 
 	Protocol uint8      // of the packet it is about
 	Src, Dst netip.Addr // of the packet it is about, as far as known
+	ID       uint32     // its IPv4 identification, or that of its IPv6 fragment header; 0 if there is none or it is not known
+	Size     int        // its length in bytes, from its IP header on; 0 if not known
 	Cookie   uint64     // of its slot, if it could be matched; else 0
 	Quoted   []byte     // what is quoted of its payload; valid until the event's delivery returns
 }
