@@ -88,6 +88,17 @@ func (x *Pipe[M]) Clear() {
 			x.end(f, Cleared)
 		}
 	}
+	x.Reset()
+}
+
+// Reset has every stage begin anew, as if it had seen no packet, unless a stage
+// holds packets. Packets on their way go on.
+func (x *Pipe[M]) Reset() {
+	for i := range x.holds {
+		if x.holds[i].ring.n > 0 {
+			return
+		}
+	}
 	for _, s := range x.prog.stages {
 		s.reset()
 	}

@@ -112,6 +112,9 @@ func (n *Network) turn() (f func(), busy bool) {
 			s.timer.armed = false
 			return s.timer.f, true
 		}
+		if n.acting() {
+			return n.action(), true
+		}
 		n.fire()
 		n.settle()
 	}

@@ -32,6 +32,9 @@ func (t *Transport) Close() error {
 
 // free gives everything back. No call is in flight.
 func (t *Transport) free() {
+	if t.killed && t.q.delivering { // somebody may still look at it
+		t.q.cur.buf = nil
+	}
 	t.q.settle()
 	nd := t.node
 	for i, o := range nd.handles {
@@ -40,7 +43,11 @@ func (t *Transport) free() {
 			break
 		}
 	}
+	for len(t.claims) > 0 {
+		t.unclaim(0)
+	}
 	t.all, t.bits, t.groups = false, [4]uint64{}, groups{}
+	t.foreign = false
 	t.discard()
 	t.stepper = nil
 	t.net.heap.remove(&t.timer)
@@ -56,7 +63,13 @@ func (t *Transport) free() {
 
 // leave ends a call in flight.
 func (t *Transport) leave() {
-	if t.calls--; t.calls == 0 && t.idle != nil {
+	if t.calls--; t.calls > 0 {
+		return
+	}
+	if t.killed {
+		t.free()
+	}
+	if t.idle != nil {
 		close(t.idle)
 		t.idle = nil
 	}

@@ -14,8 +14,13 @@ type direction struct {
 	from, to *Port
 	mtu      int
 
-	pipe *impair.Pipe[struct{}]
+	pipe *impair.Pipe[label]
 	src  source // happens when the pipe is to be called
+
+	unsent ring[leaving] // packets that have not left the sender
+	dead   []span        // packets that had not when it crashed
+	apart  uint64        // packets that came out of the pipe, but did not arrive: a partition
+	dark   uint64        // the same: one of the ends has crashed
 }
 
 // newDirection returns a direction without its pipe.
@@ -28,14 +33,17 @@ func newDirection(n *Network, l *Link, name string, from, to *Port, back bool) *
 // setProgram has the direction go on with another program.
 func (d *direction) setProgram(p *impair.Program) {
 	if d.pipe == nil {
-		d.pipe = impair.NewPipe[struct{}](d, p, &d.net.seq)
+		d.pipe = impair.NewPipe[label](d, p, &d.net.seq)
 		return
 	}
 	d.pipe.Set(p)
 	d.schedule()
 }
 
-func (d *direction) up() bool { return d.link == nil || !d.link.down }
+// up reports whether the link is up and both its ends have power.
+func (d *direction) up() bool {
+	return d.link == nil || !d.link.down && !d.from.node.down && !d.to.node.down
+}
 
 // refuse counts a packet larger than the MTU.
 func (d *direction) refuse(data []byte, now int64) {
@@ -55,9 +63,10 @@ func (d *direction) offer(data []byte, now int64) (number uint64) {
 }
 
 // send sends a packet whose memory the caller keeps, unless whole is set: then
-// data came from buffers.get, and kept reports whether it was kept. left is
-// when the packet has left the sender, or -1 if it never will.
-func (d *direction) send(data []byte, now int64, whole bool) (left int64, kept bool) {
+// data came from buffers.get, and kept reports whether it was kept. l goes with
+// the packet. left is when the packet has left the sender, or -1 if it never
+// will.
+func (d *direction) send(data []byte, now int64, whole bool, l *label) (left int64, kept bool) {
 	number := d.offer(data, now)
 	if !d.up() {
 		d.pipe.Refuse(impair.Cleared)
@@ -66,8 +75,11 @@ func (d *direction) send(data []byte, now int64, whole bool) (left int64, kept b
 		}
 		return -1, false
 	}
-	o, left, _ := d.pipe.Push(number, data, whole, struct{}{}, now, false)
+	o, left, _ := d.pipe.Push(number, data, whole, *l, now, false)
 	d.schedule()
+	if left > now {
+		d.leaves(number, left, now)
+	}
 	return left, whole && o == impair.Kept
 }
 
@@ -96,7 +108,7 @@ func (d *direction) cut() {
 }
 
 // The carrier of the pipe.
-var _ impair.Carrier[struct{}] = (*direction)(nil)
+var _ impair.Carrier[label] = (*direction)(nil)
 
 // Get implements [impair.Carrier].
 func (d *direction) Get(n int) []byte { return d.net.bufs.get(n) }
@@ -105,15 +117,39 @@ func (d *direction) Get(n int) []byte { return d.net.bufs.get(n) }
 func (d *direction) Put(b []byte) { d.net.bufs.put(b) }
 
 // Arrive implements [impair.Carrier].
-func (d *direction) Arrive(p impair.Packet[struct{}]) {
+func (d *direction) Arrive(p impair.Packet[label]) {
+	if d.to.node.down || len(d.dead) > 0 && d.died(p.Number) {
+		d.vanish(&p, Down, &d.dark)
+		return
+	}
+	if n := d.net; n.partitions != nil && d.to.node.sw == nil && n.separates(&p.Meta, d.to.node) {
+		d.vanish(&p, Partitioned, &d.apart)
+		return
+	}
 	if len(d.net.taps) != 0 {
 		d.trace(Delivered, p.Time, p.Number, p.Copy != 0, p.Data)
 	}
-	d.to.node.receive(d.to, p.Data, p.Time)
+	if sw := d.to.node.sw; sw != nil {
+		sw.pass(d.to, &p)
+		return
+	}
+	d.to.node.receive(d.to, p.Data, p.Time, &p.Meta)
+}
+
+// vanish drops a packet that has come out of the pipe, and counts it unless it
+// is a copy.
+func (d *direction) vanish(p *impair.Packet[label], f Fate, count *uint64) {
+	if p.Copy == 0 {
+		*count++
+	}
+	if len(d.net.taps) != 0 {
+		d.trace(f, p.Time, p.Number, p.Copy != 0, p.Data)
+	}
+	d.net.bufs.put(p.Data)
 }
 
 // Note implements [impair.Carrier].
-func (d *direction) Note(f impair.Fate, p impair.Packet[struct{}]) {
+func (d *direction) Note(f impair.Fate, p impair.Packet[label]) {
 	if len(d.net.taps) != 0 {
 		at := p.Time
 		if f == impair.Cleared {

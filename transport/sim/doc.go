@@ -13,9 +13,9 @@
 //	t, _ := a.Open(nil) // a *sim.Transport
 //
 // A [Network] has [Node]s, a node has interfaces ([Port]), a [Link] connects
-// two of them. A [Transport] is a handle on a node, and there may be several:
-// each has a queue of its own and gets a copy of every packet whose protocol
-// it has bound.
+// two of them, and a [Switch] makes one link out of several. A [Transport] is a
+// handle on a node, and there may be several: each has a queue of its own and
+// gets a copy of every packet whose protocol it has bound.
 //
 // # Three drivers
 //
@@ -87,13 +87,32 @@
 // its peak. A Batch may hold up to 64 slots of one queue; another Reserve
 // returns ErrNoSlots.
 //
+// # Routers and kernels
+//
+// A node sends nothing of its own accord, unless it is given a kernel:
+// [Network.Router] makes a node that forwards, [Node.SetKernel] gives any node
+// one. A kernel does what that of Linux does, and in the same words: it passes
+// packets on by the longest prefix ([Node.AddRoute]), counts down TTL and hop
+// limit, cuts IPv4 packets where DF allows it, sends ICMP errors within rate
+// limits, and answers pings. [KernelConfig] says what it is silent about.
+//
+// # Life
+//
+// Links go up and down ([Link.SetUp]), are removed, and change their MTU;
+// interfaces come and go and change their addresses; nodes crash and restart;
+// partitions keep nodes apart ([Network.Partition]). [Network.At] has any of
+// this done at a given time. Handles are told by events of kind LinkChanged.
+// [Network.Tap] shows every packet and what becomes of it.
+//
 // # Limitations
 //
-// Links connect two interfaces; there are no switches and no routers yet, so
-// every destination is one hop away. There is no link layer: interfaces have
-// no hardware addresses, and neighbours need not be resolved. A node never
-// sends anything of its own accord: no echo replies, no ICMP errors, no group
-// membership reports. Fragments are carried, but neither made nor reassembled.
-// A handle whose packets wait for a slow link is not told so: the link's queue
-// drops what it cannot hold.
+// There is no link layer: interfaces have no hardware addresses. Who has an
+// address on a link is known from the configuration; only a kernel takes time
+// to find out that nobody has it. Packets of programs to a neighbour on a link
+// between two are delivered there whatever the address. A kernel sends no
+// redirects, follows no source routes, records no routes, reassembles nothing,
+// and answers no TCP; groups are not routed, and there are no membership
+// reports. There is one route to a prefix, and no metrics. A handle whose
+// packets wait for a slow link is not told so: the link's queue drops what it
+// cannot hold.
 package sim

@@ -14,6 +14,23 @@ import (
 // another one is driving it, which a [Stepper] would do that calls Run.
 var ErrRunning = errors.New("sim: the network is being driven already")
 
+// ErrCrashed is returned for what cannot be done with a node that has crashed
+// and not been restarted.
+var ErrCrashed = errors.New("sim: the node has crashed")
+
+// A PastError says that something was to happen at a time that is over. It
+// matches os.ErrInvalid.
+type PastError struct {
+	At, Now time.Time
+}
+
+func (e *PastError) Error() string {
+	return "sim: " + e.At.Format(time.RFC3339Nano) + " is over: it is " + e.Now.Format(time.RFC3339Nano)
+}
+
+// Is reports whether target is os.ErrInvalid.
+func (e *PastError) Is(target error) bool { return target == os.ErrInvalid }
+
 // A ConfigError says which setting of what is wrong.
 type ConfigError struct {
 	Object string // such as "node a", "interface a:eth0", "link up"
@@ -92,6 +109,7 @@ const (
 	opRoute = "route"
 	opJoin  = "join"
 	opLeave = "leave"
+	opClaim = "claim"
 )
 
 // opError wraps err, an errno or a reason for which a packet is malformed.

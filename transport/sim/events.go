@@ -12,16 +12,20 @@ type source struct {
 
 	timer *Timer // sourceFunc
 
-	stamp sent // sourceStamp
+	stamp  sent    // sourceStamp
+	action func()  // sourceAction
+	asking *asking // sourceAsking
 }
 
 type sourceKind uint8
 
 const (
-	sourcePipe  sourceKind = iota // something happens on a direction
-	sourceTimer                   // a stepper wanted to be called now
-	sourceStamp                   // a packet leaves whose stamp was asked for
-	sourceFunc                    // a Timer expires, see loop
+	sourcePipe   sourceKind = iota // something happens on a direction
+	sourceTimer                    // a stepper wanted to be called now
+	sourceStamp                    // a packet leaves whose stamp was asked for
+	sourceFunc                     // a Timer expires, see loop
+	sourceAction                   // a function of the program's is called, see act
+	sourceAsking                   // a kernel has waited long enough for a neighbour
 )
 
 // schedule makes s happen at the given time, after all that is to happen at
@@ -31,7 +35,8 @@ func (n *Network) schedule(s *source, at int64) {
 	n.heap.set(s, at, n.seq)
 }
 
-// fire makes the earliest event happen. n.now is its time.
+// fire makes the earliest event happen, which calls no function of the
+// program's. n.now is its time.
 func (n *Network) fire() {
 	s := n.heap.top().src
 	switch s.kind {
@@ -46,6 +51,9 @@ func (n *Network) fire() {
 		t, st := s.t, s.stamp
 		n.release(s)
 		t.stamped(st, n.now)
+	case sourceAsking:
+		n.heap.remove(s)
+		s.asking.end()
 	}
 }
 

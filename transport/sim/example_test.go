@@ -24,7 +24,9 @@ func Example() {
 
 	start := n.Now()
 	n.Tap(func(tr sim.Trace) {
-		fmt.Printf("%6v %v → %v packet %d %v\n", tr.Time.Sub(start), tr.From, tr.To, tr.Number, tr.Fate)
+		if tr.Node == "" { // what happens on links, not in nodes
+			fmt.Printf("%6v %v → %v packet %d %v\n", tr.Time.Sub(start), tr.From, tr.To, tr.Number, tr.Fate)
+		}
 	})
 	q := t.Queues()[0]
 	for range 3 {

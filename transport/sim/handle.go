@@ -20,12 +20,14 @@ type Transport struct {
 
 	// Guarded by net.mu.
 	closed  bool
+	killed  bool          // closed by a crash, which waits for nobody
 	calls   int           // in Recv or Wait
 	idle    chan struct{} // closed when closed and calls is 0, if not nil
 	foreign bool
 	all     bool      // AnyProtocol is bound
 	bits    [4]uint64 // protocols bound
 	groups  groups
+	claims  []claim
 	stats   transport.Stats
 
 	arrivals ring[arrival]
@@ -99,9 +101,11 @@ func (t *Transport) Now() time.Time { return t.net.Now() }
 func (t *Transport) Interfaces() []transport.Interface {
 	t.net.mu.Lock()
 	defer t.net.mu.Unlock()
-	all := make([]transport.Interface, len(t.node.ports))
-	for i, p := range t.node.ports {
-		all[i] = p.snapshot()
+	all := make([]transport.Interface, 0, len(t.node.ports))
+	for _, p := range t.node.ports {
+		if !p.removed {
+			all = append(all, p.snapshot())
+		}
 	}
 	return all
 }
@@ -125,6 +129,7 @@ func (t *Transport) ReceiveForeign(on bool) error {
 		return err
 	}
 	t.foreign = on
+	t.net.topology++
 	return nil
 }
 

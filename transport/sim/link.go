@@ -17,7 +17,8 @@ type Link struct {
 
 // LinkStats counts the packets of one direction of a link:
 //
-//	Offered == Delivered + Lost + QueueDropped + TooBig + Filtered + Down + InFlight
+//	Offered == Delivered + Lost + QueueDropped + TooBig + Filtered + Down +
+//		Partitioned + InFlight
 type LinkStats struct {
 	Offered      uint64 // packets that were to be sent
 	OfferedBytes uint64 // from their IP headers on
@@ -26,7 +27,8 @@ type LinkStats struct {
 	QueueDropped uint64 // found the queue full
 	TooBig       uint64 // larger than the MTU of the sender, who was told, or of a stage
 	Filtered     uint64 // dropped by a middlebox
-	Down         uint64 // the link was down, or went down while they were on their way
+	Down         uint64 // the link, or a node at its end, was down or went down while they were on their way
+	Partitioned  uint64 // a partition kept them from arriving
 	InFlight     uint64 // waiting or on their way now
 
 	Duplicated uint64 // copies made, whatever became of them
@@ -41,6 +43,15 @@ type LinkStats struct {
 func (n *Network) Connect(a, b *Port, cfg *LinkConfig) (*Link, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	for _, p := range []*Port{a, b} {
+		if p != nil && p.node.sw != nil {
+			return nil, &ConfigError{"link", "port " + p.String(), "is a switch's: use Switch.Connect"}
+		}
+	}
+	return n.connect(a, b, cfg)
+}
+
+func (n *Network) connect(a, b *Port, cfg *LinkConfig) (*Link, error) {
 	if n.closed {
 		return nil, net.ErrClosed
 	}
@@ -60,6 +71,8 @@ func (n *Network) Connect(a, b *Port, cfg *LinkConfig) (*Link, error) {
 			return nil, &ConfigError{object, "port " + p.String(), "belongs to another network"}
 		case p.loopback():
 			return nil, &ConfigError{object, "port " + p.String(), "is a loopback interface"}
+		case p.removed:
+			return nil, &ConfigError{object, "port " + p.String(), "is removed"}
 		case p.out != nil:
 			return nil, &ConfigError{object, "port " + p.String(), "is connected already"}
 		}
@@ -84,6 +97,7 @@ func (n *Network) Connect(a, b *Port, cfg *LinkConfig) (*Link, error) {
 		return nil, err
 	}
 	n.links[c.Name] = l
+	n.topology++
 	a.out, b.out = l.dirs[0], l.dirs[1]
 	a.node.linkChanged(a)
 	b.node.linkChanged(b)

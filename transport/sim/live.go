@@ -18,6 +18,11 @@ func (n *Network) live() {
 			return
 		}
 		n.catchUp()
+		for n.acting() && n.heap.top().at <= n.clock() {
+			n.now = n.heap.top().at
+			n.act()
+			n.catchUp()
+		}
 		n.armed = maxTime
 		if n.heap.len() > 0 {
 			n.armed = n.heap.top().at
@@ -32,11 +37,12 @@ func (n *Network) live() {
 	}
 }
 
-// catchUp makes everything happen that is due.
+// catchUp makes everything happen that is due, up to a function to be called,
+// which the network's goroutine does.
 func (n *Network) catchUp() {
 	for n.heap.len() > 0 {
 		at := n.heap.top().at
-		if at > n.clock() {
+		if at > n.clock() || n.acting() {
 			return
 		}
 		n.now = at

@@ -100,7 +100,7 @@ func (t *Transport) checkGroup(op string, ifindex int, group netip.Addr, sources
 	if err := t.usable(); err != nil {
 		return group, err
 	}
-	if ifindex < 1 || ifindex > len(t.node.ports) {
+	if ifindex < 1 || ifindex > len(t.node.ports) || t.node.ports[ifindex-1].removed {
 		return group, opError(op, syscall.ENODEV)
 	}
 	group = group.WithZone("")

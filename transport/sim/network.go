@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
+	"protean/proto/frag"
 	"protean/transport"
 )
 
@@ -39,10 +41,14 @@ type Network struct {
 	closed bool
 	nodes  map[string]*Node
 	links  map[string]*Link
-	order  []*Node // in the order they were made
-	taps   []*tap
-	bufs   buffers
-	pool   []*source // unused sources of the kind sourceStamp
+	order  []*Node // in the order they were made, without switches
+
+	topology   uint64 // changes whenever who is where on the links may have changed
+	partitions []*Partition
+	split      frag.Splitter
+	taps       []*tap
+	bufs       buffers
+	pool       []*source // unused sources of the kind sourceStamp
 
 	now  int64 // stepped: the time; live: that of the event happening now
 	seq  uint64
@@ -109,23 +115,56 @@ func New(cfg *Config) *Network {
 func (n *Network) Node(nodeName string) (*Node, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	nd, err := n.add("node", nodeName)
+	if err == nil {
+		n.order = append(n.order, nd)
+	}
+	return nd, err
+}
+
+// add makes a node, or what stands for a switch.
+func (n *Network) add(kind, nodeName string) (*Node, error) {
 	if n.err != nil {
 		return nil, n.err
 	}
 	if n.closed {
 		return nil, net.ErrClosed
 	}
-	if err := checkName(fmt.Sprintf("node %q", nodeName), nodeName, 63); err != nil {
+	if err := checkName(fmt.Sprintf("%s %q", kind, nodeName), nodeName, 63); err != nil {
 		return nil, err
 	}
 	if n.nodes[nodeName] != nil {
-		return nil, &ConfigError{"node " + nodeName, "name", "is taken"}
+		return nil, &ConfigError{kind + " " + nodeName, "name", "is taken"}
 	}
 	nd := newNode(n, nodeName)
 	nd.rank = len(n.order)
 	n.nodes[nodeName] = nd
-	n.order = append(n.order, nd)
 	return nd, nil
+}
+
+// Nodes returns the nodes in the order in which they were made, routers
+// included, switches not.
+func (n *Network) Nodes() []*Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.order)
+}
+
+// Find returns the node of this name, nil if there is none.
+func (n *Network) Find(nodeName string) *Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if nd := n.nodes[nodeName]; nd != nil && nd.sw == nil {
+		return nd
+	}
+	return nil
+}
+
+// FindLink returns the link of this name, nil if there is none.
+func (n *Network) FindLink(linkName string) *Link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.links[linkName]
 }
 
 // Now returns the network's time: virtual if it is stepped, the system's if it

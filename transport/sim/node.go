@@ -24,19 +24,40 @@ type Node struct {
 
 	ports   []*Port // ports[i].index == i+1; the first is the loopback interface
 	handles []*Transport
-	opened  int // handles ever, for their names
+	opened  int     // handles ever, for their names
+	sw      *Switch // whose ports these are; nil for a node that programs run on
+	kernel  *kernel // nil: it does nothing of its own accord
+
+	down bool           // crashed, and not restarted
+	boot []func() error // what Restart calls
 
 	addr4 set[uint32]   // own unicast addresses, without loopback addresses
 	addr6 set[[16]byte] // and without link-local ones
 	ident uint16        // last IPv4 identification filled in
 	stats NodeStats
+
+	routes []*Route
+	fibs   [2]fib // of IPv4 and IPv6, made from routes and the ports' prefixes
+	stale  bool   // they have to be made again
+	sole   *Port  // the only interface, if there is one, beside the loopback interface
 }
 
 // NodeStats counts the packets that arrive at a node, before they are handed
-// to its handles.
+// to its handles, and what its kernel does.
 type NodeStats struct {
-	Received uint64          // packets, from links and from the node itself
-	Dropped  transport.Drops // Malformed, NotLocal, and NoHandler: no handle wanted them
+	Received uint64 // packets, from links and from the node itself
+
+	// Dropped counts those that went nowhere: Malformed, NotLocal, and
+	// NoHandler (no handle wanted them); in a kernel also NoRoute (and no
+	// neighbour), TTLExceeded, TooBig, LinkDown, and Filtered.
+	Dropped transport.Drops
+
+	Forwarded  uint64 // packets passed on
+	Fragmented uint64 // of those, and of its own, packets cut into fragments
+	Answered   uint64 // echo requests answered
+	Errors     uint64 // ICMP errors sent
+	Limited    uint64 // ICMP errors not sent because of a rate limit
+	Silent     uint64 // messages not sent because of KernelConfig.Silent
 }
 
 func newNode(n *Network, nodeName string) *Node {
@@ -54,7 +75,16 @@ func newNode(n *Network, nodeName string) *Node {
 
 func (nd *Node) addPort(ifname string, prefixes []netip.Prefix) *Port {
 	p := &Port{node: nd, name: ifname, index: int32(len(nd.ports) + 1), prefixes: slices.Clone(prefixes)}
-	for _, q := range prefixes {
+	nd.ports = append(nd.ports, p)
+	nd.register(p)
+	nd.changed()
+	return p
+}
+
+// register makes the addresses of p addresses of the node.
+func (nd *Node) register(p *Port) {
+	p.broadcasts = nil
+	for _, q := range p.prefixes {
 		a := q.Addr()
 		switch {
 		case a.IsLoopback():
@@ -67,8 +97,34 @@ func (nd *Node) addPort(ifname string, prefixes []netip.Prefix) *Port {
 			nd.addr6.add(a.As16())
 		}
 	}
-	nd.ports = append(nd.ports, p)
-	return p
+}
+
+// changed is called after the node's interfaces, their addresses or routes
+// have changed.
+func (nd *Node) changed() {
+	nd.stale = true
+	nd.net.topology++
+	nd.sole = nil
+	for i, p := range nd.ports[1:] {
+		if p.removed {
+			continue
+		}
+		if nd.sole != nil {
+			nd.sole = nil
+			break
+		}
+		nd.sole = nd.ports[i+1]
+	}
+}
+
+// port returns the interface of this name; nil if there is none.
+func (nd *Node) port(ifname string) *Port {
+	for _, p := range nd.ports {
+		if p.name == ifname && !p.removed {
+			return p
+		}
+	}
+	return nil
 }
 
 // has reports whether a is a unicast address of the node, loopback and
@@ -90,12 +146,19 @@ func (nd *Node) Stats() NodeStats {
 	return nd.stats
 }
 
-// Open opens a handle on the node. Errors: *[ConfigError], net.ErrClosed.
+// Open opens a handle on the node. Errors: *[ConfigError], [ErrCrashed],
+// net.ErrClosed.
 func (nd *Node) Open(cfg *OpenConfig) (*Transport, error) {
 	nd.net.mu.Lock()
 	defer nd.net.mu.Unlock()
 	if err := nd.usable(); err != nil {
 		return nil, err
+	}
+	if nd.sw != nil {
+		return nil, &ConfigError{"handle of node " + nd.name, "node", "is a switch"}
+	}
+	if nd.down {
+		return nil, ErrCrashed
 	}
 	limit := DefaultQueue
 	if cfg != nil {

@@ -6,7 +6,7 @@ package sim
 // to send it. Its way is known, and that it can go there; all that may depend
 // on the packets of other handles is still to be done.
 type posted struct {
-	out     *direction
+	way     way
 	buf     []byte
 	v4      bool
 	refused bool // larger than the MTU: to be counted only; buf is nil
@@ -33,14 +33,14 @@ func (t *Transport) enqueueOut(o posted, data []byte, whole bool) {
 // post sends a packet on behalf of the loop.
 func (t *Transport) post(o *posted, now int64) {
 	if o.refused {
-		o.out.refuse(o.buf, now)
+		o.way.out.refuse(o.buf, now)
 		t.net.bufs.put(o.buf)
 		return
 	}
 	if o.v4 {
-		t.node.complete(o.buf, int(o.buf[0]&15)*4, o.out.from)
+		t.node.complete(o.buf, int(o.buf[0]&15)*4, &o.way)
 	}
-	left, kept := o.out.send(o.buf, now, true)
+	left, kept := o.way.out.send(o.buf, now, true, &o.way.label)
 	if !kept {
 		t.net.bufs.put(o.buf)
 	}

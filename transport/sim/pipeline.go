@@ -106,9 +106,9 @@ func (c *LinkConfig) pipeline() (p impair.Pipeline) {
 func (d *direction) stats() LinkStats {
 	s := d.pipe.Stats()
 	return LinkStats{
-		Offered: s.Offered, OfferedBytes: s.OfferedBytes, Delivered: s.Delivered,
+		Offered: s.Offered, OfferedBytes: s.OfferedBytes, Delivered: s.Delivered - d.apart - d.dark,
 		Lost: s.Lost, QueueDropped: s.QueueDropped, TooBig: s.TooBig, Filtered: s.Filtered,
-		Down: s.Cleared, InFlight: s.InFlight,
+		Down: s.Cleared + d.dark, Partitioned: d.apart, InFlight: s.InFlight,
 		Duplicated: s.Duplicated, Reordered: s.Reordered, Corrupted: s.Corrupted, Marked: s.Marked,
 	}
 }

@@ -19,7 +19,9 @@ type Port struct {
 
 	prefixes   []netip.Prefix
 	broadcasts []uint32   // of the prefixes that have one
+	claims     []key      // addresses taken over; see claim.go
 	out        *direction // of the link; nil if there is none
+	removed    bool
 }
 
 // Name returns the interface's name, such as "eth0".
@@ -49,24 +51,34 @@ func (nd *Node) AddInterface(ifname string, prefixes ...netip.Prefix) (*Port, er
 		return nil, err
 	}
 	object = "interface " + nd.name + ":" + ifname
-	for _, p := range nd.ports {
-		if p.name == ifname {
-			return nil, &ConfigError{object, "name", "is taken"}
-		}
+	if nd.sw != nil {
+		return nil, &ConfigError{object, "node", "is a switch"}
+	}
+	if nd.port(ifname) != nil {
+		return nil, &ConfigError{object, "name", "is taken"}
 	}
 	for i, p := range prefixes {
-		reason := badPrefix(p)
-		own := slices.ContainsFunc(prefixes[:i], func(q netip.Prefix) bool { return q.Addr() == p.Addr() })
-		if reason == "" && (own || nd.has(p.Addr())) {
-			reason = "has an address that the node has already"
-		}
-		if reason != "" {
-			return nil, &ConfigError{object, "prefix " + p.String(), reason}
+		if err := nd.checkPrefix(object, p, prefixes[:i]); err != nil {
+			return nil, err
 		}
 	}
 	p := nd.addPort(ifname, prefixes)
 	nd.linkChanged(p)
 	return p, nil
+}
+
+// checkPrefix says why p cannot be an address of an interface of the node that
+// has the others already.
+func (nd *Node) checkPrefix(object string, p netip.Prefix, others []netip.Prefix) error {
+	reason := badPrefix(p)
+	own := slices.ContainsFunc(others, func(q netip.Prefix) bool { return q.Addr() == p.Addr() })
+	if reason == "" && (own || nd.has(p.Addr())) {
+		reason = "has an address that the node has already"
+	}
+	if reason == "" {
+		return nil
+	}
+	return &ConfigError{object, "prefix " + p.String(), reason}
 }
 
 // badPrefix says why p cannot be an interface's own, or nothing.
@@ -105,7 +117,7 @@ func (p *Port) has(a netip.Addr) bool {
 // loopback reports whether this is the node's own "lo".
 func (p *Port) loopback() bool { return p.index == loIndex }
 
-func (p *Port) up() bool { return p.out != nil && p.out.up() }
+func (p *Port) up() bool { return !p.removed && p.out != nil && p.out.up() }
 
 func (p *Port) snapshot() transport.Interface {
 	i := transport.Interface{
@@ -117,6 +129,7 @@ func (p *Port) snapshot() transport.Interface {
 		Broadcast: !p.loopback(),
 		Multicast: !p.loopback(),
 		Loopback:  p.loopback(),
+		Removed:   p.removed,
 	}
 	if p.out != nil {
 		i.MTU = p.out.mtu

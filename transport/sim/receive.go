@@ -5,14 +5,16 @@ package sim
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"protean/proto/wire"
 	"protean/transport"
 )
 
-// receive hands a packet that arrived through p to the handles that want it.
-// buf belongs to the node from now on.
-func (nd *Node) receive(p *Port, buf []byte, at int64) {
+// receive hands a packet that arrived through p to the handles that want it,
+// and to the node's kernel. buf belongs to the node from now on; from came with
+// the packet.
+func (nd *Node) receive(p *Port, buf []byte, at int64, from *label) {
 	nd.stats.Received++
 	typ, local := nd.classify(p, buf)
 	var pk transport.Packet
@@ -20,10 +22,15 @@ func (nd *Node) receive(p *Port, buf []byte, at int64) {
 		Time: at, IfIndex: p.index, Flags: typ.Flag() | transport.TimeKernel.Flag(),
 	})
 	if m != wire.NotMalformed {
-		nd.stats.Dropped[transport.Malformed]++
-		nd.net.bufs.put(buf)
+		nd.drop(Malformed, transport.Malformed, p, buf)
 		return
 	}
+	if nd.kernel != nil && (!nd.acceptable(p, &pk) || local && !nd.destinationOptions(p, &pk)) {
+		nd.drop(Malformed, transport.Malformed, p, buf)
+		return
+	}
+	claimed := typ == transport.PacketHost && !local
+	forward := typ == transport.PacketOtherHost && nd.forwards()
 	// All but the last handle get a copy.
 	var last *Transport
 	bound := false
@@ -32,7 +39,8 @@ func (nd *Node) receive(p *Port, buf []byte, at int64) {
 			continue
 		}
 		bound = true
-		if !local && !t.foreign && !(typ == transport.PacketMulticast && t.groups.accept(&pk)) {
+		if !local && !t.foreign && !(typ == transport.PacketMulticast && t.groups.accept(&pk)) &&
+			!(claimed && t.claimed(p.index, pkKey(buf), pk.Is6())) {
 			continue
 		}
 		if last != nil {
@@ -40,28 +48,57 @@ func (nd *Node) receive(p *Port, buf []byte, at int64) {
 		}
 		last = t
 	}
+	if local && nd.kernel != nil {
+		nd.answer(p, &pk, typ == transport.PacketHost && !from.flood, bound)
+	}
 	switch {
+	case forward:
+		if last != nil {
+			last.enqueueCopy(&pk)
+		}
+		nd.forward(p, buf, from)
 	case last != nil:
 		last.enqueue(&pk, buf)
-		return
 	case bound, !local && typ != transport.PacketMulticast:
-		nd.stats.Dropped[transport.NotLocal]++
+		nd.drop(Unwanted, transport.NotLocal, p, buf)
 	default:
-		nd.stats.Dropped[transport.NoHandler]++
+		nd.drop(Unwanted, transport.NoHandler, p, buf)
 	}
+}
+
+// drop counts a packet that goes nowhere, and takes its memory back.
+func (nd *Node) drop(f Fate, r transport.DropReason, in *Port, buf []byte) {
+	nd.stats.Dropped[r]++
+	nd.trace(f, in, buf)
 	nd.net.bufs.put(buf)
 }
 
+// pkKey returns the destination of a packet.
+func pkKey(b []byte) key {
+	if b[0]>>4 == 4 {
+		return keyOf(b[16:20])
+	}
+	return keyOf(b[24:40])
+}
+
 // classify says to whom a packet is that arrived through p, and whether that
-// includes every program of this node.
+// includes every program of this node. To an address that a handle has claimed
+// means to this host, but not to every program.
 func (nd *Node) classify(p *Port, b []byte) (typ transport.PacketType, local bool) {
 	switch {
 	case len(b) >= 20 && b[0]>>4 == 4:
-		return nd.classify4(p, binary.BigEndian.Uint32(b[16:]))
+		typ, local = nd.classify4(p, binary.BigEndian.Uint32(b[16:]))
 	case len(b) >= 40:
-		return nd.classify6(p, [16]byte(b[24:40]))
+		typ, local = nd.classify6(p, [16]byte(b[24:40]))
+	default:
+		return transport.PacketOtherHost, false
 	}
-	return transport.PacketOtherHost, false
+	if len(p.claims) > 0 && typ == transport.PacketOtherHost {
+		if k, v6 := pkKey(b), b[0]>>4 != 4; slices.Contains(p.claims, k) && p.claimed(k, v6) {
+			typ = transport.PacketHost
+		}
+	}
+	return typ, local
 }
 
 func (nd *Node) classify4(p *Port, a uint32) (transport.PacketType, bool) {
@@ -132,7 +169,7 @@ type arrival struct {
 
 func (t *Transport) enqueue(pk *transport.Packet, buf []byte) {
 	if t.arrivals.n >= t.limit {
-		t.overflow()
+		t.overflow(pk)
 		t.net.bufs.put(buf)
 		return
 	}
@@ -143,7 +180,7 @@ func (t *Transport) enqueue(pk *transport.Packet, buf []byte) {
 
 func (t *Transport) enqueueCopy(pk *transport.Packet) {
 	if t.arrivals.n >= t.limit {
-		t.overflow()
+		t.overflow(pk)
 		return
 	}
 	a := t.arrivals.add()
@@ -155,8 +192,9 @@ func (t *Transport) enqueueCopy(pk *transport.Packet) {
 }
 
 // overflow counts a packet that found the queue full.
-func (t *Transport) overflow() {
+func (t *Transport) overflow(pk *transport.Packet) {
 	t.stats.Lost++
 	t.lost++
+	t.node.trace(Overflow, t.node.ports[pk.IfIndex-1], pk.Data)
 	t.ready()
 }

@@ -33,24 +33,24 @@ func (t *Transport) send(s *transport.Slot, now int64) error {
 	if s.Stamp && t.stamps >= t.limit {
 		return transport.ErrNoSlots
 	}
-	out, err := t.node.route(dst, s.IfIndex)
+	w, err := t.node.route(dst, s.IfIndex)
 	if err != nil {
 		return opError(opWrite, err)
 	}
-	if len(data) > min(out.mtu, most) {
+	if most = min(w.mtu, most); len(data) > most {
 		if t.net.inBubble() {
-			t.enqueueOut(posted{out: out, refused: true}, data, false)
+			t.enqueueOut(posted{way: w, refused: true}, data, false)
 		} else {
-			out.refuse(data, now)
+			w.out.refuse(data, now)
 		}
-		return &transport.TooBigError{Size: len(data), MTU: min(out.mtu, most)}
+		return &transport.TooBigError{Size: len(data), MTU: most}
 	}
 	protocol, m := validate(data, v4)
 	if m != wire.NotMalformed {
 		return opError(opWrite, m)
 	}
 	if v4 && !t.net.inBubble() {
-		t.node.complete(data, int(data[0]&15)*4, out.from)
+		t.node.complete(data, int(data[0]&15)*4, &w)
 	}
 
 	// A packet of the largest class goes on in the memory it was written to.
@@ -59,13 +59,13 @@ func (t *Transport) send(s *transport.Slot, now int64) error {
 		data = t.lent.bufs[s.Ref-1][:len(data)]
 	}
 	if t.net.inBubble() {
-		t.enqueueOut(posted{out: out, v4: v4, stamp: s.Stamp, sent: sent{protocol, s.Cookie}}, data, whole)
+		t.enqueueOut(posted{way: w, v4: v4, stamp: s.Stamp, sent: sent{protocol, s.Cookie}}, data, whole)
 		if whole {
 			t.lent.forget(s)
 		}
 		return nil
 	}
-	left, kept := out.send(data, now, whole)
+	left, kept := w.out.send(data, now, whole, &w.label)
 	if kept {
 		t.lent.forget(s)
 	}
@@ -101,7 +101,7 @@ func validate(data []byte, v4 bool) (protocol uint8, m wire.Malformed) {
 // complete fills in what Linux fills in for an IPv4 header of the user's, see
 // raw(7): a source address of zero, an identification of zero, and always the
 // header checksum. (A total length of zero is filled in already.)
-func (nd *Node) complete(b []byte, hdr int, out *Port) {
+func (nd *Node) complete(b []byte, hdr int, w *way) {
 	if b[4]|b[5] == 0 {
 		if nd.ident++; nd.ident == 0 {
 			nd.ident = 1
@@ -109,12 +109,7 @@ func (nd *Node) complete(b []byte, hdr int, out *Port) {
 		binary.BigEndian.PutUint16(b[4:], nd.ident)
 	}
 	if b[12]|b[13]|b[14]|b[15] == 0 {
-		dst := netip.AddrFrom4([4]byte(b[16:20]))
-		src := dst
-		if !out.loopback() {
-			src = out.source(dst)
-		}
-		if src.IsValid() {
+		if src := w.source(netip.AddrFrom4([4]byte(b[16:20]))); src.IsValid() {
 			a := src.As4()
 			copy(b[12:], a[:])
 		}

@@ -153,7 +153,11 @@ func (n *Network) step(until int64) (bool, error) {
 			return false, nil
 		}
 		n.advance(n.heap.top().at)
-		n.fire()
+		if n.acting() {
+			n.act()
+		} else {
+			n.fire()
+		}
 		if n.runnable.n != 1 {
 			err := n.count()
 			n.mu.Unlock()
