@@ -1,0 +1,46 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package ring
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// A ConfigError says which value of a configuration cannot be.
+type ConfigError struct {
+	Field  string
+	Value  int
+	Reason string // a clause: "is not a multiple of the page size"
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("ring: %s of %d %s", e.Field, e.Value, e.Reason)
+}
+
+// An OptionError says which socket option the kernel refused. It unwraps to the
+// errno: EPERM or EACCES without the privilege, ENOMEM when there is no memory
+// for a ring of that size, EBUSY when the socket has a ring already, EINVAL for
+// sizes the kernel does not take.
+type OptionError struct {
+	Option string // "PACKET_RX_RING"
+	Err    error  // a syscall.Errno
+}
+
+func (e *OptionError) Error() string { return "ring: " + e.Option + ": " + e.Err.Error() }
+
+// Unwrap returns the errno.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// A SizeError reports a frame that a transmit ring, or the interface behind it,
+// does not take. It matches EMSGSIZE.
+type SizeError struct {
+	Size, Max int // bytes, from the link header on
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("ring: a frame of %d bytes; at most %d fit", e.Size, e.Max)
+}
+
+// Is reports whether target is EMSGSIZE.
+func (e *SizeError) Is(target error) bool { return target == syscall.EMSGSIZE }

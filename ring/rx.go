@@ -1,0 +1,187 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package ring
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// cursor is where a reader of a ring is. It works on any bytes that look like a
+// ring, and trusts none of them.
+type cursor struct {
+	mem    []byte
+	v2     bool
+	size   int // of a block
+	blocks int
+	frame  int // bytes of a frame: V2
+	per    int // frames of a block: V2
+
+	at    int    // of the block, or the V2 frame, that is next or being read
+	block []byte // being read; nil: none
+	off   int    // of the next frame in it
+	left  uint32 // frames in it still to come
+	seq   uint64 // of the next block
+
+	corrupt  atomic.Uint64 // headers that made no sense
+	skipped  atomic.Uint64 // jumps in the kernel's numbering of blocks
+	timedOut atomic.Uint64 // blocks handed over before they were full
+	handed   atomic.Uint64 // blocks handed over
+}
+
+func (c *cursor) init(mem []byte, v2 bool, size, blocks, frame int) {
+	c.mem, c.v2, c.size, c.blocks, c.frame, c.seq = mem, v2, size, blocks, frame, 1
+	if v2 {
+		c.per = size / frame
+	}
+}
+
+// next makes f the next frame, if there is one. It gives back what the one
+// before it was in: a frame, or the block if it was its last frame.
+func (c *cursor) next(f *Frame) bool {
+	if c.left == 0 && !c.more() {
+		return false
+	}
+	if c.v2 {
+		return c.nextV2(f)
+	}
+	b, off := c.block, c.off
+	if uint(off) > uint(len(b)-head3) {
+		return c.broken(f)
+	}
+	h := (*[head3]byte)(b[off:])
+	step := int(binary.NativeEndian.Uint32(h[v3Next:]))
+	snap := int(binary.NativeEndian.Uint32(h[v3Snaplen:]))
+	mac := int(binary.NativeEndian.Uint16(h[v3Mac:]))
+	net := int(binary.NativeEndian.Uint16(h[v3Net:])) - mac
+	start := off + mac
+	if mac < head3 || net < 0 || snap > len(b) || start+snap > len(b) || step > len(b) || step < head3 && c.left > 1 {
+		return c.broken(f)
+	}
+	c.left--
+	c.off = off + step
+	f.Data = b[start : start+snap : start+snap]
+	f.net = min(net, snap)
+	f.hdr = h
+	f.v2 = false
+	return true
+}
+
+// more gives the block back that has been read, and opens the next one that has
+// frames. It reports whether there is one. With V2 a frame is a block.
+func (c *cursor) more() bool {
+	c.giveBack()
+	if c.v2 {
+		return c.moreV2()
+	}
+	for range c.blocks {
+		b := c.mem[c.at*c.size:][:c.size:c.size]
+		status := acquire(b, blockStatus)
+		if status&StatusUser == 0 {
+			return false
+		}
+		c.handed.Add(1)
+		if status&StatusBlockTimeout != 0 {
+			c.timedOut.Add(1)
+		}
+		if seq := binary.NativeEndian.Uint64(b[blockSeq:]); seq != c.seq {
+			c.skipped.Add(1)
+			c.seq = seq
+		}
+		c.seq++
+		c.block = b
+		c.off = int(int32(binary.NativeEndian.Uint32(b[blockFirst:])))
+		c.left = binary.NativeEndian.Uint32(b[blockNum:])
+		if c.left > uint32(c.size/head3) {
+			c.left = 0
+			c.corrupt.Add(1)
+		}
+		if c.left > 0 {
+			return true
+		}
+		// The kernel hands over a block without packets when one did not fit.
+		c.giveBack()
+	}
+	return false
+}
+
+// giveBack returns the block, or the V2 frame, that has been read to the
+// kernel, which wants to see exactly 0 (TP_STATUS_KERNEL).
+func (c *cursor) giveBack() {
+	if c.block == nil {
+		return
+	}
+	if c.v2 {
+		release(c.block, v2Status, 0)
+		if c.at++; c.at == c.per*c.blocks {
+			c.at = 0
+		}
+	} else {
+		release(c.block, blockStatus, 0)
+		if c.at++; c.at == c.blocks {
+			c.at = 0
+		}
+	}
+	c.block, c.left = nil, 0
+}
+
+// broken gives up the rest of a block whose frames make no sense, and goes on
+// behind it.
+func (c *cursor) broken(f *Frame) bool {
+	c.corrupt.Add(1)
+	c.left = 0
+	return c.next(f)
+}
+
+func (c *cursor) moreV2() bool {
+	b := c.mem[c.at/c.per*c.size+c.at%c.per*c.frame:][:c.frame:c.frame]
+	if acquire(b, v2Status)&StatusUser == 0 {
+		return false
+	}
+	c.block, c.left = b, 1
+	return true
+}
+
+func (c *cursor) nextV2(f *Frame) bool {
+	for {
+		b := c.block
+		c.left = 0
+		snap := int(binary.NativeEndian.Uint32(b[v2Snaplen:]))
+		mac := int(binary.NativeEndian.Uint16(b[v2Mac:]))
+		net := int(binary.NativeEndian.Uint16(b[v2Net:])) - mac
+		if mac >= head2 && net >= 0 && snap <= len(b) && mac+snap <= len(b) {
+			f.Data = b[mac : mac+snap : mac+snap]
+			f.net = min(net, snap)
+			f.hdr = (*[head3]byte)(b)
+			f.v2 = true
+			return true
+		}
+		c.corrupt.Add(1)
+		if !c.more() {
+			return false
+		}
+	}
+}
+
+// ready reports whether next has something to look at.
+func (c *cursor) ready() bool {
+	switch {
+	case c.left > 0:
+		return true
+	case c.v2:
+		at := c.at
+		if c.block != nil { // it is read, and goes back first
+			if at++; at == c.per*c.blocks {
+				at = 0
+			}
+		}
+		return acquire(c.mem, at/c.per*c.size+at%c.per*c.frame+v2Status)&StatusUser != 0
+	}
+	at := c.at
+	if c.block != nil {
+		if at++; at == c.blocks {
+			at = 0
+		}
+	}
+	return acquire(c.mem, at*c.size+blockStatus)&StatusUser != 0
+}

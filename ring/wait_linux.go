@@ -1,0 +1,156 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package ring
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A waiter waits for a socket through the runtime's poller, so that a goroutine
+// that waits holds no thread, and deadlines, Wake and Close end it. It is made
+// on first use: who waits for several sockets does it elsewhere.
+type waiter struct {
+	fd    int
+	ready func() bool
+	begin sync.Once
+	bad   error    // of begin
+	file  *os.File // a duplicate of fd, which the runtime's poller needs to own
+	raw   syscall.RawConn
+	check func(uintptr) bool // made once, or each wait would allocate
+
+	woken    atomic.Bool // a Wake is due
+	deadline atomic.Bool // file may have a deadline
+	failed   error       // what the socket had to report, found by check
+}
+
+func (w *waiter) init(fd int, ready func() bool) {
+	w.fd, w.ready = fd, ready
+	w.check = func(uintptr) bool {
+		if w.ready() {
+			return true
+		}
+		w.failed = w.pendingError()
+		return w.failed != nil
+	}
+}
+
+func (w *waiter) open() error {
+	w.begin.Do(func() {
+		fd, err := unix.FcntlInt(uintptr(w.fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			w.bad = os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
+			return
+		}
+		if err := unix.SetNonblock(fd, true); err != nil {
+			unix.Close(fd)
+			w.bad = os.NewSyscallError("fcntl O_NONBLOCK", err)
+			return
+		}
+		file := os.NewFile(uintptr(fd), "packet socket")
+		w.raw, w.bad = file.SyscallConn()
+		if w.bad == nil {
+			w.bad = file.SetDeadline(time.Time{}) // fails if the poller has refused it
+		}
+		w.file = file
+	})
+	return w.bad
+}
+
+// wait returns when ready is true, on wake, when until has passed (zero: never),
+// or with the socket's error.
+func (w *waiter) wait(until time.Time) error {
+	if err := w.open(); err != nil {
+		return err
+	}
+	if !until.IsZero() || w.deadline.Load() {
+		w.deadline.Store(!until.IsZero())
+		if err := w.file.SetReadDeadline(until); err != nil {
+			return err
+		}
+	}
+	if w.woken.Swap(false) || w.ready() {
+		return nil
+	}
+	w.failed = nil
+	err := w.raw.Read(w.check)
+	switch {
+	case w.failed != nil:
+		return w.failed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.woken.Store(false)
+		return nil
+	case errors.Is(err, os.ErrClosed):
+		return net.ErrClosed
+	case err != nil:
+		// The runtime's poller has seen an error and nothing else.
+		return w.pendingError()
+	}
+	return nil
+}
+
+func (w *waiter) wake() {
+	if w.open() != nil {
+		return
+	}
+	// In this order: a wait that misses the first finds the second.
+	w.woken.Store(true)
+	w.deadline.Store(true)
+	w.file.SetReadDeadline(time.Unix(1, 0)) // fails after close, when nobody waits
+}
+
+// pendingError takes what waits at the socket: ENETDOWN when its interface went
+// down or away.
+func (w *waiter) pendingError() error {
+	n, err := unix.GetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && n != 0 {
+		err = unix.Errno(n)
+	}
+	return os.NewSyscallError("poll", err)
+}
+
+func (w *waiter) close() error {
+	if w.file == nil {
+		return nil
+	}
+	return w.file.Close()
+}
+
+// pending reports whether there is something to read.
+func (r *Rx) pending() bool { return r.cursor.ready() }
+
+// Wait blocks until there is a frame to read, until Wake or Close, or until the
+// given time; the zero time means for ever. It may return early. Errors:
+// net.ErrClosed; *os.SyscallError around ENETDOWN when the interface went
+// down, after which waiting goes on with the next call and frames come again when
+// it is up, unless it is gone (its index has become -1, see getsockname(2)).
+func (r *Rx) Wait(until time.Time) error {
+	if err := r.gate.enter(); err != nil {
+		return err
+	}
+	defer r.gate.leave()
+	if err := r.waiter.wait(until); err != nil {
+		return err
+	}
+	r.gate.mu.Lock()
+	defer r.gate.mu.Unlock()
+	if r.gate.closing {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// Wake makes the Wait in progress, or else the next one, return at once.
+func (r *Rx) Wake() {
+	if r.gate.enter() == nil {
+		r.waiter.wake()
+		r.gate.leave()
+	}
+}
