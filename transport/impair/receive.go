@@ -1,0 +1,265 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package impair
+
+import (
+	"protean/proto/wire"
+	"protean/transport"
+)
+
+// incoming is what is known of a packet on its way in.
+type incoming struct {
+	q *queue
+	p transport.Packet
+}
+
+// receiving is a transport as the carrier of what comes in.
+type receiving struct{ *Transport }
+
+// Get implements [Carrier].
+func (r receiving) Get(n int) []byte { return r.memory.get(n) }
+
+// Put implements [Carrier].
+func (r receiving) Put(b []byte) { r.memory.put(b) }
+
+// Arrive implements [Carrier].
+func (r receiving) Arrive(p Packet[incoming]) {
+	q := p.Meta.q
+	pk := p.Meta.p
+	if !r.load(&pk, p.Data) {
+		r.memory.put(p.Data)
+		return
+	}
+	*q.ready.add() = arrival{pk, p.Data}
+	q.inner.Wake()
+}
+
+// Note implements [Carrier].
+func (r receiving) Note(f Fate, p Packet[incoming]) {
+	reason := transport.DropNone
+	switch f {
+	case Lost:
+		reason = transport.LinkLoss
+	case QueueDropped:
+		reason = transport.QueueFull
+	case TooBig:
+		reason = transport.TooBig
+	case Filtered:
+		reason = transport.Filtered
+	case Cleared:
+		reason = transport.Closed
+	default:
+		return
+	}
+	r.received(len(p.Data))
+	r.stats.Dropped[reason]++
+}
+
+func (t *Transport) received(n int) {
+	t.stats.Received++
+	t.stats.ReceivedBytes += uint64(n)
+}
+
+// load makes p, which came as it is, the packet that b is now; it is counted if
+// that is malformed.
+func (t *Transport) load(p *transport.Packet, b []byte) bool {
+	flags := p.Type().Flag() | p.TimeSource().Flag() | p.Checksum().Flag()
+	if p.VLAN() {
+		flags |= transport.FlagVLAN
+	}
+	var unknown transport.Field
+	for f := transport.Field(1); f <= transport.FieldDst; f <<= 1 {
+		if !p.Known(f) {
+			unknown |= f
+		}
+	}
+	total := uint32(0)
+	if p.Truncated() {
+		total = p.Len
+	}
+	m := p.Load(b, transport.Arrival{
+		Time: p.UnixNano(), Len: total, IfIndex: p.IfIndex, FragSize: p.FragSize, Flags: flags | transport.Unknown(unknown),
+	})
+	if m == wire.NotMalformed {
+		return true
+	}
+	t.received(len(b))
+	t.stats.Dropped[transport.Malformed]++
+	t.stats.Malformed[m]++
+	return false
+}
+
+// A collector is the sink of the queue below.
+type collector struct {
+	q         *queue
+	sink      transport.Sink
+	delivered int
+	packet    transport.Packet // that is being delivered, unless it is as it came
+}
+
+// Deliver implements [transport.Sink].
+func (c *collector) Deliver(p *transport.Packet) {
+	q, t := c.q, c.q.t
+	t.mu.Lock()
+	number := t.in.Offer(len(p.Data))
+	if t.in.Stats().InFlight+uint64(q.ready.n) >= uint64(t.limit) {
+		t.in.Refuse(QueueDropped)
+		t.received(len(p.Data))
+		t.stats.Dropped[transport.QueueFull]++
+		t.mu.Unlock()
+		return
+	}
+	o, _, out := t.in.Push(number, p.Data, false, incoming{q, *p}, t.read(), q.ready.n == 0)
+	t.arm()
+	if o != Passed {
+		t.mu.Unlock()
+		return
+	}
+	if changed := &out.Data[0] != &p.Data[0]; changed {
+		q.current, c.packet = out.Data, *p
+		p = &c.packet
+		if !t.load(p, out.Data) {
+			q.settle()
+			t.mu.Unlock()
+			return
+		}
+	}
+	q.deliver(c, p)
+}
+
+// deliver hands a packet over. It is called with the transport's lock, which it
+// gives up. If the sink panics, the packet stays valid until the next Recv.
+func (q *queue) deliver(c *collector, p *transport.Packet) {
+	t := q.t
+	t.received(len(p.Data))
+	t.stats.Delivered++
+	c.delivered++
+	t.mu.Unlock()
+	c.sink.Deliver(p)
+	t.mu.Lock()
+	q.settle()
+	t.mu.Unlock()
+}
+
+// settle ends a delivery: its memory is free again.
+func (q *queue) settle() {
+	if q.current != nil {
+		q.t.memory.put(q.current)
+		q.current = nil
+	}
+}
+
+// Event implements [transport.Sink].
+func (c *collector) Event(e *transport.Event) {
+	if e.Interface == nil {
+		c.sink.Event(e)
+		return
+	}
+	q, t := c.q, c.q.t
+	q.event, q.iface = *e, *e.Interface
+	q.event.Interface = &q.iface
+	t.mu.Lock()
+	t.least = min(t.least, q.iface.MTU)
+	t.shrink(&q.iface)
+	t.mu.Unlock()
+	c.sink.Event(&q.event)
+}
+
+// maxTaken is how many packets one Recv takes from the transport below, most of
+// which may be lost.
+const maxTaken = 1024
+
+// Recv implements [transport.Queue].
+func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
+	t := q.t
+	if err := t.enter(); err != nil {
+		return 0, err
+	}
+	defer t.leave()
+	c := &q.collect
+	c.sink, c.delivered = s, 0
+	defer func() { c.sink = nil }()
+	t.mu.Lock()
+	q.settle() // what is left of a panic
+	t.mu.Unlock()
+	t.catchUp()
+	q.tell(s)
+	for taken := 0; ; {
+		q.deliverReady(c, limit)
+		if limit > 0 && c.delivered >= limit {
+			return c.delivered, nil
+		}
+		if taken >= maxTaken {
+			q.inner.Wake()
+			return c.delivered, nil
+		}
+		k, err := q.inner.Recv(c, limit-c.delivered)
+		if taken += k; err != nil {
+			return c.delivered, err
+		}
+		if k == 0 {
+			break
+		}
+		t.catchUp() // copies, for one
+	}
+	return c.delivered, nil
+}
+
+// tell tells the events that wait.
+func (q *queue) tell(s transport.Sink) {
+	t := q.t
+	t.mu.Lock()
+	for q.notes.n > 0 {
+		q.event = *q.notes.at(0)
+		q.notes.drop()
+		t.mu.Unlock()
+		s.Event(&q.event)
+		t.mu.Lock()
+	}
+	t.mu.Unlock()
+}
+
+// deliverReady delivers what has come in, up to the limit.
+func (q *queue) deliverReady(c *collector, limit int) {
+	t := q.t
+	for {
+		t.mu.Lock()
+		if t.closed || c.delivered >= limit || q.ready.n == 0 {
+			t.mu.Unlock()
+			return
+		}
+		a := *q.ready.at(0)
+		if !t.bound(&a.p) {
+			q.discardFirst(transport.NoHandler)
+			t.mu.Unlock()
+			continue
+		}
+		q.ready.drop()
+		q.current = a.data
+		c.packet = a.p
+		q.deliver(c, &c.packet)
+	}
+}
+
+// discard drops the packets that wait but are not bound any longer.
+func (q *queue) discard() {
+	for range q.ready.n {
+		a := *q.ready.at(0)
+		if !q.t.bound(&a.p) {
+			q.discardFirst(transport.Closed)
+			continue
+		}
+		q.ready.drop()
+		*q.ready.add() = a
+	}
+}
+
+// discardFirst drops the first packet that waits.
+func (q *queue) discardFirst(reason transport.DropReason) {
+	t := q.t
+	a := *q.ready.at(0)
+	q.ready.drop()
+	t.received(len(a.p.Data))
+	t.stats.Dropped[reason]++
+	t.memory.put(a.data)
+}
