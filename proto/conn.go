@@ -56,7 +56,7 @@ type Conn struct {
 	done chan struct{} // closed by Close
 	once sync.Once
 
-	wmu sync.Mutex // guards out; not held while waiting for room
+	wmu sendLock // guards out; not held while waiting for room
 	out outbox
 
 	netErr   atomic.Pointer[NetworkError] // to be returned by the next Read or Write
@@ -125,6 +125,7 @@ func (h *Host) newConn(protocol uint8, remote netip.Addr, cfg *ConnConfig) (*Con
 		}
 	}
 	c.rq.init(c.cfg.ReadBuffer)
+	c.wmu.init(h)
 	c.rq.wake = h.newTimer(c.rq.token)
 	c.rdl.initOn(h)
 	c.wdl.initOn(h)

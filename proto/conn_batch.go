@@ -96,7 +96,7 @@ func (c *Conn) tryBatch(ms []Message) (n int, err error) {
 		return 0, errClosed
 	}
 	defer c.b.leave()
-	c.wmu.Lock()
+	c.wmu.lockToSend()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false
 	for i := range min(len(ms), c.out.max) {

@@ -92,7 +92,7 @@ func (c *Conn) try(b []byte, hd *Header) error {
 		return errClosed
 	}
 	defer c.b.leave()
-	c.wmu.Lock()
+	c.wmu.lockToSend()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false
 	s, err := c.out.reserveFor(c.b, *hd, len(b))

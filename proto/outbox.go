@@ -4,7 +4,6 @@ package proto
 
 import (
 	"errors"
-	"sync"
 	"syscall"
 
 	"protean/proto/frag"
@@ -12,9 +11,9 @@ import (
 )
 
 // txSide is the sending side of a transport queue, which takes one caller at
-// a time. The mutex is held for single calls that do not block.
+// a time.
 type txSide struct {
-	mu sync.Mutex
+	mu sendLock
 	q  transport.Queue
 }
 
@@ -68,7 +67,7 @@ func (o *outbox) next() (*transport.Slot, error) {
 
 // reserveMore takes more slots, without making room for them.
 func (o *outbox) reserveMore() error {
-	o.tx.mu.Lock()
+	o.tx.mu.lockToSend()
 	defer o.tx.mu.Unlock()
 	return o.tx.q.Reserve(&o.b, o.grow)
 }
@@ -119,7 +118,7 @@ func (o *outbox) flushAll() {
 // one is dropped, and err says why. If there is no room now, err is
 // ErrNoSlots, and the rest stays.
 func (o *outbox) flush() (b *Binding, err error) {
-	o.tx.mu.Lock()
+	o.tx.mu.lockToSend()
 	sent, err := o.tx.q.Commit(&o.b, o.n)
 	o.tx.mu.Unlock()
 	o.account(sent)

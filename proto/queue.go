@@ -42,6 +42,7 @@ type queueCounts struct {
 func newQueue(h *Host, tq transport.Queue, index int) *queue {
 	q := &queue{h: h, tq: tq, index: index}
 	q.tx.q = tq
+	q.tx.mu.init(h)
 	q.out.init(h, &q.tx)
 	q.passing.init()
 	if !h.caps.Reassembles {

@@ -64,6 +64,10 @@ type Scheduler interface {
 	// set off has come to rest. nil means that the transport has no such time,
 	// and that the system's timers are as good.
 	NewTimer(f func()) Timer
+
+	// Contended is called by who comes to send and finds another goroutine
+	// doing so: the two have no order.
+	Contended()
 }
 
 // A Timer is made by a [Scheduler]. Timers that are due at the same time expire

@@ -114,7 +114,7 @@ func TestGoTimersDueAtOneInstantAreReported(t *testing.T) {
 	out := rerun(t, "TestChatter", "timers")
 	// Which goroutine goes first is seen in the packets, and that several send
 	// at one instant by the network.
-	if !strings.Contains(out, "both sent on a#1") {
+	if !strings.Contains(out, "several goroutines send on a#1") {
 		t.Errorf("nothing about concurrent sends in\n%s", out)
 	}
 }

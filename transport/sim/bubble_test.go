@@ -144,36 +144,25 @@ func TestInABubbleConcurrentSendsOnOneHandleAreReported(t *testing.T) {
 		cfg := bubbleConfig(t)
 		cfg.Report = func(err error) { reports = append(reports, err) }
 		p := newPair(t, cfg, nil)
-		from := func(h *sim.Transport) func() {
-			return func() {
-				b := ip4(addrA, addrB, 60)
-				if h == p.tb {
-					b = ip4(addrB, addrA, 60)
-				}
-				check(t, send(t, h, b))
-				time.Sleep(time.Hour)
-			}
-		}
-		go from(p.ta)() // beside another handle's
-		go from(p.tb)()
-		check(t, p.n.Settle())
-		go from(p.ta)() // after another's
-		check(t, p.n.Settle())
-		time.Sleep(time.Millisecond)
-		for range 100 { // one goroutine's, from different depths of its stack
-			deep(3000, from(p.ta))
-			from(p.ta)()
+		a := func() { check(t, send(t, p.ta, ip4(addrA, addrB, 60))) }
+		b := func() { check(t, send(t, p.tb, ip4(addrB, addrA, 60))) }
+		for range 100 {
+			go a() // beside another handle's
+			go b()
+			check(t, p.n.Settle())
+			go a() // after another's
+			check(t, p.n.Settle())
+			handed := make(chan bool)
+			go func() { a(); handed <- true; <-handed; a() }()
+			go func() { <-handed; a(); b(); handed <- true }()
+			check(t, p.n.Settle())
 		}
 		if len(reports) != 0 {
 			t.Fatal(reports)
 		}
-		for range 2 { // once may be missed
-			if len(reports) == 0 {
-				go from(p.ta)()
-				go from(p.ta)()
-				check(t, p.n.Settle())
-			}
-		}
+		go a()
+		go a()
+		check(t, p.n.Settle())
 		var e *sim.ConcurrentError
 		if len(reports) != 1 || !errors.As(reports[0], &e) || e.Handle != "a#1" || !e.Time.Equal(time.Now()) {
 			t.Fatal(reports)
@@ -181,17 +170,7 @@ func TestInABubbleConcurrentSendsOnOneHandleAreReported(t *testing.T) {
 		if n := strings.Count(e.Error(), "TestInABubbleConcurrentSends"); n < 2 {
 			t.Errorf("the report does not say where the two are:\n%v", e)
 		}
-		time.Sleep(2 * time.Hour)
 	})
-}
-
-// deep calls f with n more calls on the stack.
-func deep(n int, f func()) int {
-	if n == 0 {
-		f()
-		return 0
-	}
-	return deep(n-1, f) + 1
 }
 
 func TestInABubbleALoopWithoutEndIsReported(t *testing.T) {

@@ -74,20 +74,19 @@ func (e *LivelockError) Error() string {
 }
 
 // A ConcurrentError says that two goroutines have sent on one handle at the
-// same instant in a bubble. Unless one has waited for the other, which the
-// network cannot tell, the order of their packets is up to the scheduler, and
-// what follows from it is not the same in every run. Let one goroutine send, or
-// give each a handle, or an instant, of its own.
+// same instant in a bubble, neither having waited for the other. The order of
+// their packets is up to the scheduler, and what follows from it is not the
+// same in every run. Let one goroutine send, or give each a handle, or an
+// instant, of its own.
 type ConcurrentError struct {
-	Handle     string
-	Time       time.Time
-	Goroutines [2]uint64 // their numbers; 0 for the one that receives
-	Stacks     string    // where they are now
+	Handle string
+	Time   time.Time
+	Stacks string // of the goroutines, where they are
 }
 
 func (e *ConcurrentError) Error() string {
-	return fmt.Sprintf("sim: goroutines %d and %d both sent on %s at %s, in no order that a seed could repeat:\n%s",
-		e.Goroutines[0], e.Goroutines[1], e.Handle, e.Time.Format(time.RFC3339Nano), e.Stacks)
+	return fmt.Sprintf("sim: several goroutines send on %s at %s, in no order that a seed could repeat:\n%s",
+		e.Handle, e.Time.Format(time.RFC3339Nano), e.Stacks)
 }
 
 // A LimitError says that a condition did not come true in time. errors.Is(err,

@@ -47,7 +47,9 @@ type Transport struct {
 	look    bool // its goroutine is to be woken
 	outbox  ring[posted]
 	rearmed []*Timer
-	senders senders
+	sending bool // Commit waits for quiet
+	warned  bool // of sends that have no order
+	quiet   quiet
 }
 
 var (
@@ -65,6 +67,7 @@ func newTransport(nd *Node, handle string, limit int) *Transport {
 	t.q.t = t
 	t.q.token = make(chan struct{}, 1)
 	t.timer = source{kind: sourceTimer, t: t}
+	t.quiet.init()
 	return t
 }
 

@@ -86,7 +86,7 @@ func New(cfg *Config) *Network {
 		n.kick = make(chan struct{}, 1)
 		n.done = make(chan struct{})
 		if n.inBubble() {
-			n.now, n.bubble.round = n.start, 1
+			n.now = n.start
 			n.bubble.idle = true
 			go n.loop()
 		} else {

@@ -21,11 +21,9 @@ type queue struct {
 	delivering bool
 
 	// In a bubble.
-	wake    bool    // Wake was called, which the loop has not seen yet
-	until   int64   // when Wait is to return; 0: never
-	expired bool    // it is that time
-	piece   uintptr // of the stack of who called Recv last
-	round   uint64  // in this round of the loop
+	wake    bool  // Wake was called, which the loop has not seen yet
+	until   int64 // when Wait is to return; 0: never
+	expired bool  // it is that time
 
 	cur  arrival // what is being delivered
 	note note    // what is being told
@@ -53,9 +51,6 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	if q.receiving {
 		mu.Unlock()
 		return 0, unsupported("Recv while another Recv of the queue is running")
-	}
-	if t.net.inBubble() {
-		q.piece, q.round = stackPointer()>>pieceBits, t.net.bubble.round
 	}
 	q.receiving = true
 	t.calls++

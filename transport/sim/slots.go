@@ -60,6 +60,9 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 	if n < 1 {
 		return nil
 	}
+	if t.sending {
+		t.unordered()
+	}
 	if t.lent.n == batch {
 		t.starved = true
 		return transport.ErrNoSlots
@@ -93,9 +96,6 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	b.Truncate(n)
 	if n > 0 {
 		now := nw.clock()
-		if nw.inBubble() {
-			t.sends()
-		}
 		for sent < n {
 			s := &b.Slots[sent]
 			if err = t.send(s, now); err != nil {
@@ -118,6 +118,9 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	}
 	t.relieve()
 	nw.changed()
+	if sent > 0 && nw.inBubble() {
+		t.sends()
+	}
 	return sent, err
 }
 
