@@ -50,12 +50,14 @@ func (c *cursor) next(f *Frame) bool {
 		return c.broken(f)
 	}
 	h := (*[head3]byte)(b[off:])
-	step := int(binary.NativeEndian.Uint32(h[v3Next:]))
-	snap := int(binary.NativeEndian.Uint32(h[v3Snaplen:]))
+	// Once each: what was checked is what is used. Sizes are below 2³¹, so int
+	// has room for the sums once its 32 bits are known not to be negative.
+	step := int(int32(binary.NativeEndian.Uint32(h[v3Next:])))
+	snap := int(int32(binary.NativeEndian.Uint32(h[v3Snaplen:])))
 	mac := int(binary.NativeEndian.Uint16(h[v3Mac:]))
 	net := int(binary.NativeEndian.Uint16(h[v3Net:])) - mac
 	start := off + mac
-	if mac < head3 || net < 0 || snap > len(b) || start+snap > len(b) || step > len(b) || step < head3 && c.left > 1 {
+	if mac < head3 || net < 0 || uint(snap) > uint(len(b)) || start+snap > len(b) || step > len(b) || step < head3 && c.left > 1 {
 		return c.broken(f)
 	}
 	c.left--
@@ -146,10 +148,10 @@ func (c *cursor) nextV2(f *Frame) bool {
 	for {
 		b := c.block
 		c.left = 0
-		snap := int(binary.NativeEndian.Uint32(b[v2Snaplen:]))
+		snap := int(int32(binary.NativeEndian.Uint32(b[v2Snaplen:])))
 		mac := int(binary.NativeEndian.Uint16(b[v2Mac:]))
 		net := int(binary.NativeEndian.Uint16(b[v2Net:])) - mac
-		if mac >= head2 && net >= 0 && snap <= len(b) && mac+snap <= len(b) {
+		if mac >= head2 && net >= 0 && uint(snap) <= uint(len(b)) && mac+snap <= len(b) {
 			f.Data = b[mac : mac+snap : mac+snap]
 			f.net = min(net, snap)
 			f.hdr = (*[head3]byte)(b)
