@@ -4,15 +4,17 @@ package sim_test
 
 import (
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
 	"protean/transport"
+	"protean/transport/netlab"
 	"protean/transport/sim"
 	"protean/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { transporttest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
 
 // contractPair makes two live nodes for the conformance suite; wrap decorates
 // their handles.

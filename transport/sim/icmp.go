@@ -67,7 +67,7 @@ func (nd *Node) complain(pr problem, in *Port, b []byte, arg uint32) {
 	if w.entry != nil {
 		bits = w.entry.bits
 	}
-	if pr != tooBig && !w.out.from.loopback() && !nd.kernel.allow(keyOf(src), v6, bits, nd.net.clock()) {
+	if pr != tooBig && !w.out.from.loopback() && !nd.kernel.allow(pr, keyOf(src), v6, bits, nd.net.clock()) {
 		nd.stats.Limited++
 		return
 	}

@@ -42,7 +42,8 @@ type KernelConfig struct {
 	// Interval is the least time between two ICMP errors to one IPv4 address
 	// once six have been sent (net.ipv4.icmp_ratelimit); zero means one second,
 	// a negative value no limit. Fragmentation needed is not limited
-	// (net.ipv4.icmp_ratemask).
+	// (net.ipv4.icmp_ratemask), what has no route counts twice, and at most two
+	// such errors are sent at once.
 	Interval time.Duration
 
 	// Interval6 is the same for IPv6 (net.ipv6.icmp.ratelimit), for

@@ -21,12 +21,20 @@ type bucket struct{ tokens, last int64 } // nanoseconds
 const (
 	peerBurst = 6    // XRLIM_BURST_FACTOR
 	maxPeers  = 4096 // then they are forgotten, and have full buckets again
+
+	// What has no route is limited twice in IPv4, by the same bucket: first by
+	// ip_error in net/ipv4/route.c (net.ipv4.route.error_cost, error_burst).
+	routeErrorCost  = int64(time.Second)
+	routeErrorBurst = int64(5 * time.Second)
 )
 
 // allow reports whether an error may be sent to a destination now, and counts
 // it if so. bits is the prefix length of the route to it.
-func (k *kernel) allow(to key, v6 bool, bits int, now int64) bool {
+func (k *kernel) allow(pr problem, to key, v6 bool, bits int, now int64) bool {
 	l := &k.limits
+	if !v6 && pr.kind == NoRoutes && k.cfg.Interval > 0 && !l.peer(hopKey{to, v6}, routeErrorCost, routeErrorBurst, now) {
+		return false
+	}
 	if k.cfg.PerSecond > 0 {
 		l.fill(int64(k.cfg.PerSecond), int64(k.cfg.Burst), now)
 		if l.credit <= 0 {
@@ -40,7 +48,7 @@ func (k *kernel) allow(to key, v6 bool, bits int, now int64) bool {
 			interval >>= (128 - bits) >> 5
 		}
 	}
-	if interval > 0 && !l.peer(hopKey{to, v6}, int64(interval), now) {
+	if interval > 0 && !l.peer(hopKey{to, v6}, int64(interval), peerBurst*int64(interval), now) {
 		return false
 	}
 	l.credit--
@@ -63,20 +71,22 @@ func (l *limits) fill(perSecond, burst, now int64) {
 	}
 }
 
-func (l *limits) peer(to hopKey, interval, now int64) bool {
+// peer takes a message's cost from the bucket of a destination, which holds no
+// more than most.
+func (l *limits) peer(to hopKey, cost, most, now int64) bool {
 	b, known := l.peers[to]
 	if known {
-		b.tokens = min(b.tokens+now-b.last, peerBurst*interval)
+		b.tokens = min(b.tokens+now-b.last, most)
 	} else {
-		b.tokens = peerBurst * interval
+		b.tokens = most
 		if l.peers == nil || len(l.peers) >= maxPeers {
 			l.peers = map[hopKey]bucket{}
 		}
 	}
 	b.last = now
-	ok := b.tokens >= interval
+	ok := b.tokens >= cost
 	if ok {
-		b.tokens -= interval
+		b.tokens -= cost
 	}
 	l.peers[to] = b
 	return ok
