@@ -21,6 +21,25 @@ type Stats struct {
 	Unsent    uint64 // accepted, but not sent when the transport was closed
 }
 
+// Add adds what o counts.
+func (s *Stats) Add(o *Stats) {
+	s.Received += o.Received
+	s.ReceivedBytes += o.ReceivedBytes
+	s.Delivered += o.Delivered
+	s.Lost += o.Lost
+	s.Committed += o.Committed
+	s.Sent += o.Sent
+	s.SentBytes += o.SentBytes
+	s.Refused += o.Refused
+	s.Unsent += o.Unsent
+	for i, n := range o.Dropped {
+		s.Dropped[i] += n
+	}
+	for i, n := range o.Malformed {
+		s.Malformed[i] += n
+	}
+}
+
 // Drops counts dropped packets by [DropReason].
 type Drops [NumDropReasons]uint64
 

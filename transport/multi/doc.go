@@ -1,0 +1,39 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+// Package multi joins several transports into one: packet sockets of several
+// interfaces, a raw socket for one family and a network in memory for the other,
+// a tunnel beside a wire. A host runs over one transport; this is how it gets
+// more than one.
+//
+//	wire, err := afpacket.Open(&afpacket.Config{Interface: "eth0"})
+//	tunnel, err := afpacket.Open(&afpacket.Config{Interface: "gre1"})
+//	t, err := multi.New(wire, tunnel)
+//	h, err := proto.NewHost(t, nil)
+//
+// Its queues are those of its members, one after the other, and what they
+// receive is delivered in place.
+//
+// # Where packets go
+//
+// A packet to be sent goes to the member that has the interface it is to be sent
+// through. If none is named, the members that carry the family are asked for a
+// route, in their order: the first one with an interface on whose link the
+// destination is takes it, or else the first that knows a route, or else the
+// first. A packet is staged in the memory of the queue that is to send it by
+// default, the one its caller reserved from; if it goes to another member, it
+// is copied once.
+//
+// # Interfaces
+//
+// Interfaces keep their indices where these mean the same: members in one network
+// namespace. If an index stands for different interfaces in two members, judged by
+// names and addresses when they are joined, all indices of the later one are moved
+// up by a multiple of 2^20, for good.
+//
+// # Abilities
+//
+// [transport.Transport.Bind], Unbind and foreign packets concern all members.
+// Groups, claimed addresses and routes concern the one that has the interface. A
+// member's own abilities, and its type, cannot be found through the joined
+// transport.
+package multi
