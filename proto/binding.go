@@ -19,12 +19,14 @@ type Binding struct {
 	handler   Handler
 	opts      Options
 	protocols []uint8
+	serial    uint32 // no other binding of the host has had it
 
 	// The handler's optional interfaces, nil where it lacks them.
 	batchEnder   BatchEnder
 	linkHandler  LinkHandler
 	errorHandler ErrorHandler
 	sentHandler  SentHandler
+	pathHandler  PathMTUHandler
 	runner       Runner
 	concurrent   bool
 	conn         connKind

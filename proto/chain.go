@@ -15,11 +15,15 @@ type chain struct {
 	observers []*Binding // see every packet first
 	takers    []*Binding // in order of registration, until one takes the packet
 	fragments bool       // one of them wants fragments as they are
+	tap       bool       // the host looks for errors about its packets
 }
 
 // buildChain returns the chain of a protocol, nil if nobody wants it.
-func buildChain(protocol int, all []*Binding) *chain {
+func buildChain(protocol int, all []*Binding, tap bool) *chain {
 	var c *chain
+	if tap {
+		c = &chain{tap: true}
+	}
 	for _, b := range all {
 		if !b.wants(protocol) {
 			continue
@@ -39,7 +43,7 @@ func buildChain(protocol int, all []*Binding) *chain {
 	}
 	slices.SortStableFunc(c.takers, func(a, b *Binding) int { return a.rank() - b.rank() })
 	foreign := slices.ContainsFunc(all, func(b *Binding) bool { return b.opts.Foreign })
-	if len(c.takers) == 1 && len(c.observers) == 0 && c.takers[0].plain(foreign) {
+	if len(c.takers) == 1 && len(c.observers) == 0 && !tap && c.takers[0].plain(foreign) {
 		c.only = c.takers[0]
 	}
 	return c

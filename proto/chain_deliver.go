@@ -10,7 +10,10 @@ import (
 
 // deliverChain offers p to all who may want it.
 func (q *queue) deliverChain(c *chain, p *Packet) {
-	observed := false
+	observed := c.tap
+	if c.tap {
+		q.tap(p)
+	}
 	for _, b := range c.observers {
 		if b.accepts(p) == transport.DropNone {
 			observed = q.observe(b, p) || observed

@@ -138,6 +138,9 @@ func (h *Host) forget(b *Binding) {
 		h.unbind(p)
 	}
 	h.foreignOff(b)
+	if len(*h.bindings.Load()) == 0 {
+		h.untap()
+	}
 }
 
 // foreignOff ends the delivery of packets to foreign addresses if b was the

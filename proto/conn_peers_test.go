@@ -89,8 +89,9 @@ func TestWriteBatchShowsErrorsOfTheNetwork(t *testing.T) {
 	r := newRig(1)
 	h := rigHost(t, r, nil)
 	c := conn(t)(h.Dial(253, rigPeer, nil))
+	write(t, c, "x")
 	r.qs[0].events = []transport.Event{{Kind: transport.ErrorReceived, Err: &transport.NetworkError{
-		Origin: transport.OriginICMP, Type: 3, Protocol: 253, Dst: rigPeer,
+		Origin: transport.OriginICMP, Type: 3, Protocol: 253, Dst: rigPeer, Quoted: []byte("x"),
 	}}}
 	poll(t, h, time.Now())
 	var ne *proto.NetworkError

@@ -206,12 +206,18 @@ func TestDialShowsNetworkErrorsAndListenHidesThem(t *testing.T) {
 	fault := func(dst netip.Addr) {
 		q.events = append(q.events, transport.Event{Kind: transport.ErrorReceived, Err: &transport.NetworkError{
 			Origin: transport.OriginICMP, Type: 3, Code: 2, Errno: syscall.ENOPROTOOPT, Protocol: 253, Dst: dst, Offender: dst,
+			Quoted: []byte("x"),
 		}})
 		if _, err := h.Poll(time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	fault(netip.MustParseAddr("10.0.0.9"))
+	other := netip.MustParseAddr("10.0.0.9")
+	write(t, d, "x")
+	if _, err := l.WriteTo([]byte("x"), &net.IPAddr{IP: other.AsSlice()}); err != nil {
+		t.Fatal(err)
+	}
+	fault(other)
 	if _, err := d.Read(nil); !errors.Is(err, proto.ErrStepped) {
 		t.Errorf("Read after another peer's error: %v, want only that it would block", err)
 	}

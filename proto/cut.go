@@ -45,13 +45,26 @@ func (i *identifications) next(now int64, packet []byte) uint32 {
 // does not.
 func (h *Host) pathMTU(dst netip.Addr, ifindex int, now int64) int {
 	l := h.links.Load()
+	mtu := l.minMTU
 	if r, err := h.routes.get(dst, ifindex, now); err == nil && r.MTU > 0 {
-		return r.MTU
+		mtu = r.MTU
+	} else if i := l.byIndex(ifindex); i != nil {
+		mtu = i.MTU
 	}
-	if i := l.byIndex(ifindex); i != nil {
-		return i.MTU
+	if learnt := h.paths.get(dst); learnt != 0 && (mtu == 0 || learnt < mtu) {
+		return learnt
 	}
-	return l.minMTU
+	return mtu
+}
+
+// refusedForSize learns from a transport that has refused packet d since the
+// path, as it knows, carries mtu bytes only.
+func (h *Host) refusedForSize(d []byte, mtu int, now int64) {
+	dst := destination(d)
+	e := &NetworkError{Dst: dst, Size: len(d), MTU: mtu}
+	if known := h.pathMTU(dst, 0, now); believable(e) && (known == 0 || mtu < known) {
+		h.learnPath(dst, mtu, now)
+	}
 }
 
 // linkMTU is the MTU of the first link towards a destination, which bounds
@@ -87,7 +100,7 @@ func (h *Host) fits(n int, v6 bool) bool {
 	} else if h.routes.router != nil {
 		most = min(most, passes4)
 	}
-	return n <= most
+	return n <= most && int64(n) <= h.paths.lowest.Load()
 }
 
 // commit stages the open slot's packet, in fragments if it is larger than the
@@ -95,6 +108,7 @@ func (h *Host) fits(n int, v6 bool) bool {
 // are more than a batch may some be on their way then.
 func (o *outbox) commit(s *Slot) error {
 	n := len(s.ts.Data)
+	o.short = o.short || n-s.hdr < 8
 	if o.h.fits(n, s.ts.Data[0]>>4 == 6) {
 		o.stage(s.b)
 		return nil

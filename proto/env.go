@@ -146,13 +146,17 @@ func (e *Env) Relay(ifindex int, p *Packet) error {
 	return s.Commit()
 }
 
-// Route returns how a destination is reached; ifindex 0 leaves the interface
-// open. Transports that know no routes return a *transport.UnsupportedError.
+// Route returns how a destination is reached, with the MTU of the path as far as
+// the host or the transport has learnt it; ifindex 0 leaves the interface open. Transports that know no routes return a *transport.UnsupportedError.
 func (e *Env) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
 	if !e.live {
 		return transport.Route{}, ErrNotOnLoop
 	}
-	return e.b.host.routes.get(dst, ifindex, e.o.time())
+	r, err := e.b.host.routes.get(dst, ifindex, e.o.time())
+	if err != nil {
+		return r, err
+	}
+	return e.b.host.withPathMTU(r, dst), nil
 }
 
 // OnRoom calls f once, on the loop, when there is room to send again after

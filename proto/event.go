@@ -32,11 +32,8 @@ func (q *queue) Event(e *transport.Event) {
 			}
 		}
 	case transport.ErrorReceived:
-		for _, b := range *q.h.bindings.Load() {
-			if b.errorHandler != nil && b.wants(int(e.Err.Protocol)) {
-				q.with(b, "HandleError", func(env *Env) error { return b.errorHandler.HandleError(env, e.Err) })
-			}
-		}
+		q.netErr = *e.Err
+		q.networkError(&q.netErr)
 	}
 }
 

@@ -4,6 +4,7 @@ package proto
 
 import (
 	"context"
+	"net/netip"
 
 	"protean/transport"
 )
@@ -80,6 +81,14 @@ type LinkHandler interface {
 // and what it quotes are valid until HandleError returns.
 type ErrorHandler interface {
 	HandleError(env *Env, e *NetworkError) error
+}
+
+// A PathMTUHandler is told when the host learns that the path to a destination
+// carries less than was known, and when it has forgotten that again, after ten
+// minutes. mtu is what it goes by now, in bytes of IP packet; 0 if it knows
+// nothing. The destination need not be one of the handler's own.
+type PathMTUHandler interface {
+	HandlePathMTU(env *Env, dst netip.Addr, mtu int) error
 }
 
 // A SentHandler is told when packets left that were sent with Header.Stamp. s

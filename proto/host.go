@@ -76,6 +76,9 @@ type Host struct {
 	routes   routeCache
 	members  memberships
 	ids      identifications
+	paths    pathMTUs
+	errs     netErrors
+	tapped   atomic.Bool // the host looks at ICMP; see needTap
 
 	mu       sync.Mutex // guards what follows; not held during callbacks
 	bindings atomic.Pointer[[]*Binding]
@@ -83,6 +86,7 @@ type Host struct {
 	made     uint64       // bindings ever made
 	run      *run         // the Run in progress
 	past     BindingStats // of bindings closed
+	taps     []int        // ICMP protocols that are bound for tapped
 
 	foreign atomic.Bool // packets to foreign addresses are delivered
 
@@ -128,6 +132,7 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	h.next.Store(never)
 	h.bindings.Store(new([]*Binding))
 	h.routes.init(t)
+	h.paths.init()
 	h.setLinks(t.Interfaces())
 	for i, tq := range t.Queues() {
 		h.queues = append(h.queues, newQueue(h, tq, i))

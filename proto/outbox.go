@@ -13,8 +13,9 @@ import (
 // txSide is the sending side of a transport queue, which takes one caller at
 // a time.
 type txSide struct {
-	mu sendLock
-	q  transport.Queue
+	mu  sendLock
+	q   transport.Queue
+	log sentLog
 }
 
 // An outbox collects the packets that one context sends: one receive loop, one
@@ -27,6 +28,7 @@ type outbox struct {
 	n      int        // packets staged
 	grow   int        // slots to reserve next: 1, 1, 2, 4 …, since unused slots cost
 	stuck  bool       // the latest flush ended for lack of room
+	short  bool       // a packet with less than eight bytes of payload was staged
 	slot   Slot       // the open slot, one at a time
 	max    int        // most packets to stage
 
@@ -118,8 +120,14 @@ func (o *outbox) flushAll() {
 // one is dropped, and err says why. If there is no room now, err is
 // ErrNoSlots, and the rest stays.
 func (o *outbox) flush() (b *Binding, err error) {
+	o.h.needTap(o.short)
+	now := o.time()
 	o.tx.mu.lockToSend()
+	o.tx.log.record(o.b.Slots[:o.n], o.owners, now)
 	sent, err := o.tx.q.Commit(&o.b, o.n)
+	if sent < o.n {
+		o.tx.log.forget(o.n - sent)
+	}
 	o.tx.mu.Unlock()
 	o.account(sent)
 	o.n -= sent
@@ -134,6 +142,10 @@ func (o *outbox) flush() (b *Binding, err error) {
 		o.stuck = true
 		o.h.starved.Store(true) // Wait returns when there is room
 		return b, err
+	}
+	var tooBig *transport.TooBigError
+	if errors.As(err, &tooBig) {
+		o.h.refusedForSize(o.bad, tooBig.MTU, now)
 	}
 	o.owners = shift(o.owners, 1)
 	o.n--

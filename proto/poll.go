@@ -103,6 +103,7 @@ func (q *queue) chores() (more bool) {
 	if h.starved.Load() {
 		q.roomCheck()
 	}
+	q.tellPaths()
 	return more
 }
 

@@ -23,9 +23,10 @@ type queue struct {
 	frags *reassembly // nil where the transport reassembles
 
 	// The rest belongs to the goroutine that drives the loop.
-	cur    *Binding   // whose lock the loop holds
-	env    *Env       // cur's Env for this queue
-	pkt    *Packet    // being handled
+	cur    *Binding // whose lock the loop holds
+	env    *Env     // cur's Env for this queue
+	pkt    *Packet  // being handled
+	netErr NetworkError
 	again  bool       // a panic ended Recv: there may be more
 	by     *Binding   // handling it, if not cur
 	ended  []*Binding // want EndBatch at the end of this pass
@@ -43,6 +44,7 @@ func newQueue(h *Host, tq transport.Queue, index int) *queue {
 	q := &queue{h: h, tq: tq, index: index}
 	q.tx.q = tq
 	q.tx.mu.init(h)
+	q.tx.log.built = h.caps.BuildsHeader
 	q.out.init(h, &q.tx)
 	q.passing.init()
 	if !h.caps.Reassembles {
@@ -226,7 +228,7 @@ func (q *queue) drop(r DropReason) { q.stats.dropped[r].Add(1) }
 func (q *queue) due() int64 {
 	due := int64(never)
 	if q.index == 0 {
-		due = q.h.next.Load()
+		due = min(q.h.next.Load(), q.h.paths.next.Load())
 	}
 	if q.frags != nil {
 		due = min(due, q.frags.next)

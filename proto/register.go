@@ -74,6 +74,7 @@ func (h *Host) newBinding(hd Handler, o *Options) (*Binding, error) {
 	b.linkHandler, _ = hd.(LinkHandler)
 	b.errorHandler, _ = hd.(ErrorHandler)
 	b.sentHandler, _ = hd.(SentHandler)
+	b.pathHandler, _ = hd.(PathMTUHandler)
 	b.runner, _ = hd.(Runner)
 	_, b.concurrent = hd.(Concurrent)
 	if b.runner != nil && (h.caps.Stepped || h.mode.Load() == modePoll) {
@@ -110,6 +111,7 @@ func (h *Host) register(b *Binding) error {
 		h.foreign.Store(true)
 	}
 	h.made++
+	b.serial = uint32(h.made)
 	b.rand = rand.New(rand.NewPCG(h.cfg.Seed, h.made))
 	b.ids.Store(b.rand.Uint32())
 	numbers := b.numbers()
@@ -161,7 +163,7 @@ func (h *Host) unbind(p int) {
 func (h *Host) publish(all []*Binding) {
 	h.bindings.Store(&all)
 	for p := range h.table {
-		h.table[p].Store(buildChain(p, all))
+		h.table[p].Store(buildChain(p, all, slices.Contains(h.taps, p)))
 	}
 }
 

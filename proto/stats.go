@@ -33,6 +33,8 @@ type Stats struct {
 	Panics uint64 // handlers' panics contained
 	Errors uint64 // errors of callbacks other than HandlePacket
 
+	Network NetworkErrorStats // errors that came from the network
+
 	// Transport holds the counters of the transport; zero if it has none.
 	Transport transport.Stats
 
@@ -136,6 +138,7 @@ func (h *Host) Stats() Stats {
 			s.Dropped[r] += q.stats.dropped[r].Load()
 		}
 	}
+	s.Network = h.errs.stats()
 	if t, ok := transport.As[transport.StatsReader](h.t); ok {
 		s.Transport = t.Stats()
 	}

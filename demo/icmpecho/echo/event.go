@@ -47,8 +47,6 @@ type Event struct {
 
 	// Err is what an EventError is about.
 	Err transport.NetworkError
-	// Pointer is that of an ICMP parameter problem.
-	Pointer uint32
 }
 
 // Corrupted reports whether a reply is not what was sent.

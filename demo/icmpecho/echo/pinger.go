@@ -20,7 +20,6 @@ type Pinger struct {
 	dst     netip.Addr // Config.Dst without a zone
 	src     netip.Addr // not valid: the host chooses
 	dialect *dialect
-	ownICMP bool // errors are taken from ICMP messages, not from the transport
 
 	start  time.Time // of the first request; send times count from here
 	due    int64     // when the next request is scheduled, since start
@@ -83,7 +82,6 @@ func (p *Pinger) Start(env *proto.Env) error {
 	}
 	p.started = true
 	p.dst, p.dialect = c.Dst.WithZone(""), dialectOf(c.Dst)
-	p.ownICMP = !env.Binding().Host().Transport().Caps().QuotesErrors
 	for c.ID == 0 {
 		c.ID = uint16(env.Rand().Uint32())
 	}

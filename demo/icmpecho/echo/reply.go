@@ -12,7 +12,7 @@ import (
 	"protean/transport"
 )
 
-// HandlePacket takes answers to the Pinger's requests and errors about them.
+// HandlePacket takes answers to the Pinger's requests.
 func (p *Pinger) HandlePacket(env *proto.Env, pkt *proto.Packet) error {
 	if p.over || pkt.Protocol() != p.dialect.protocol || pkt.Is6() != p.dst.Is6() {
 		return proto.Pass
@@ -21,13 +21,10 @@ func (p *Pinger) HandlePacket(env *proto.Env, pkt *proto.Packet) error {
 	if len(m) < headerLen {
 		return proto.Pass // cannot tell whose it is
 	}
-	switch {
-	case m[0] == p.dialect.reply:
-		return p.reply(env, pkt, m)
-	case p.ownICMP:
-		return p.icmpError(env, pkt, m)
+	if m[0] != p.dialect.reply {
+		return proto.Pass
 	}
-	return proto.Pass
+	return p.reply(env, pkt, m)
 }
 
 // intact reports whether the checksum of an ICMP message is right.

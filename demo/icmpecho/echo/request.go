@@ -108,7 +108,7 @@ func (p *Pinger) refused(env *proto.Env, n uint64, err error) {
 	if errors.As(err, &tooBig) {
 		e.MTU, e.Errno = tooBig.MTU, syscall.EMSGSIZE
 	}
-	p.failed(env, n, &e, 0)
+	p.failed(env, n, &e)
 }
 
 // tellWaiting reports that the latest request is unanswered.

@@ -84,7 +84,7 @@ func appendError(b []byte, e *Event) []byte {
 		}
 		return appendNumber(b, "Time exceeded, Bad Code: ", int64(code))
 	case wire.ICMPv4ParamProblem:
-		return appendNumber(b, "Parameter problem: pointer = ", int64(e.Pointer))
+		return appendNumber(b, "Parameter problem: pointer = ", int64(e.Err.Pointer))
 	default:
 		return appendNumber(b, "Bad ICMP type: ", int64(typ))
 	}
@@ -121,7 +121,7 @@ func appendError6(b []byte, e *Event) []byte {
 		default:
 			b = append(appendNumber(b, "code ", int64(code)), ' ')
 		}
-		return appendNumber(b, "at ", int64(e.Pointer))
+		return appendNumber(b, "at ", int64(e.Err.Pointer))
 	default:
 		return appendNumber(b, "Unknown ICMP type: ", int64(typ))
 	}

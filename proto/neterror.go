@@ -1,0 +1,129 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"protean/proto/wire"
+	"protean/transport"
+)
+
+// netErrors is what a host does with errors from the network: those about a
+// packet that it has sent go to who sent it, the others are counted.
+type netErrors struct {
+	mu     sync.Mutex
+	bucket bucket
+
+	reported, unmatched, forged, limited atomic.Uint64
+}
+
+// Of errors from the network, so many are looked into per second, and so many
+// at once: a flood of them does not keep the host from its work.
+const (
+	errorRate  = 10_000
+	errorBurst = 1000
+)
+
+// NetworkErrorStats counts errors from the network.
+type NetworkErrorStats struct {
+	Reported  uint64 // about packets of the host's own; told to whoever sent them, if it wants to know
+	Unmatched uint64 // about packets that were not sent, or too long ago: late, or forged
+	Forged    uint64 // about packets that were sent, but with an MTU that cannot be
+	Limited   uint64 // not looked into, since there were too many at once
+}
+
+func (s *netErrors) stats() NetworkErrorStats {
+	return NetworkErrorStats{s.reported.Load(), s.unmatched.Load(), s.forged.Load(), s.limited.Load()}
+}
+
+func (s *netErrors) allowed(now int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bucket.take(now, int64(time.Second)/errorRate, errorBurst)
+}
+
+// networkError takes an error that came from the network. It may change *e.
+func (q *queue) networkError(e *NetworkError) {
+	h := q.h
+	now := h.nowNs()
+	if !h.errs.allowed(now) {
+		h.errs.limited.Add(1)
+		return
+	}
+	p, ok := h.findSent(e, now)
+	if !ok {
+		h.errs.unmatched.Add(1)
+		return
+	}
+	if e.Size == 0 {
+		e.Size = int(p.size)
+	}
+	if tooBig(e) && e.MTU == 0 {
+		e.MTU = plateau(e.Size)
+	}
+	if e.MTU != 0 && !believable(e) {
+		h.errs.forged.Add(1)
+		return
+	}
+	h.errs.reported.Add(1)
+	e.Cookie = p.cookie
+	if e.Time == 0 {
+		e.Time = h.toTime(now).UnixNano()
+	}
+	if e.MTU != 0 {
+		h.learnPath(e.Dst, e.MTU, now)
+	}
+	for _, b := range *h.bindings.Load() {
+		if b.serial == p.owner && b.errorHandler != nil {
+			q.with(b, "HandleError", func(env *Env) error { return b.errorHandler.HandleError(env, e) })
+			return
+		}
+	}
+}
+
+// findSent finds the packet that e is about.
+func (h *Host) findSent(e *NetworkError, now int64) (p sentPacket, ok bool) {
+	for _, q := range h.queues {
+		if p, ok = q.tx.log.find(e, now); ok {
+			return p, true
+		}
+	}
+	return p, false
+}
+
+// tooBig reports whether e says that the packet was larger than the path
+// carries.
+func tooBig(e *NetworkError) bool {
+	switch e.Origin {
+	case transport.OriginICMP:
+		return e.Type == wire.ICMPv4Unreachable && e.Code == wire.ICMPv4FragNeeded
+	case transport.OriginICMP6:
+		return e.Type == wire.ICMPv6PacketTooBig
+	}
+	return e.MTU != 0
+}
+
+// believable reports whether a packet of e.Size bytes can be larger than
+// e.MTU, and whether there are such links: RFC 791 has them carry 68 bytes, RFC
+// 8200 section 5 has 1280. RFC 8201 section 4 forbids to believe less.
+func believable(e *NetworkError) bool {
+	least := 68
+	if e.Dst.Is6() {
+		least = 1280
+	}
+	return e.MTU >= least && e.MTU < e.Size
+}
+
+// plateau is the MTU to try when a router does not tell it: the next lower one
+// that is in use (RFC 1191, section 7.1).
+func plateau(size int) int {
+	for _, mtu := range [...]int{32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296} {
+		if mtu < size {
+			return mtu
+		}
+	}
+	return 68
+}

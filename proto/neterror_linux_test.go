@@ -1,0 +1,203 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package proto_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"protean/proto"
+	"protean/proto/wire"
+	"protean/transport"
+	"protean/transport/netlab"
+	"protean/transport/rawip"
+)
+
+// told is a handler that passes on what it is told of the network.
+type told struct {
+	errors chan proto.NetworkError
+	paths  chan pathChange
+}
+
+type pathChange struct {
+	dst netip.Addr
+	mtu int
+}
+
+func newTold() *told {
+	return &told{errors: make(chan proto.NetworkError, 100), paths: make(chan pathChange, 100)}
+}
+
+func (*told) HandlePacket(*proto.Env, *proto.Packet) error { return nil }
+
+func (r *told) HandleError(_ *proto.Env, e *proto.NetworkError) error {
+	c := *e
+	c.Quoted = append([]byte{}, e.Quoted...)
+	r.errors <- c
+	return nil
+}
+
+func (r *told) HandlePathMTU(_ *proto.Env, dst netip.Addr, mtu int) error {
+	r.paths <- pathChange{dst, mtu}
+	return nil
+}
+
+// openICMP lifts the limits on a node's ICMP errors.
+func openICMP(t *testing.T, n *netlab.Node) {
+	t.Helper()
+	for _, s := range []string{"net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit"} {
+		if err := n.Sysctl(s, "0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestUnreachableProtocolsAreReportedWhateverThePayload: a host where nobody
+// has bound the protocol says so, and who sent the packet is told, and nobody
+// else, also when there are too few bytes of payload for the kernel's own error
+// queue.
+func TestUnreachableProtocolsAreReportedWhateverThePayload(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	openICMP(t, b)
+	for name, cfg := range map[string]rawip.Config{"included": {}, "kernel": {Header: rawip.Kernel}} {
+		for family, dst := range map[string]netip.Addr{"IPv4": b.Addr4(), "IPv6": b.Addr6()} {
+			t.Run(name+" header, "+family, func(t *testing.T) {
+				h := rawHost(t, a, cfg)
+				sender, other := newTold(), newTold()
+				x := handle(t, h, 253, sender)
+				handle(t, h, 254, other)
+				bystander := newTold()
+				handle(t, rawHost(t, a, cfg), 253, bystander)
+				for n := range 12 {
+					payload := noise(n)
+					do(t, x, func(env *proto.Env) {
+						if err := env.Send(proto.Header{Dst: dst, Cookie: uint64(1000 + n)}, payload); err != nil {
+							t.Fatal(err)
+						}
+					})
+					e := within(t, sender.errors, fmt.Sprintf("nothing is reported about a packet with %d bytes", n))
+					want := proto.NetworkError{Origin: transport.OriginICMP, Type: wire.ICMPv4Unreachable, Code: wire.ICMPv4ProtoUnreachable, Errno: syscall.ENOPROTOOPT}
+					if dst.Is6() {
+						want = proto.NetworkError{Origin: transport.OriginICMP6, Type: wire.ICMPv6ParamProblem, Code: wire.ICMPv6UnknownNextHeader, Errno: syscall.EPROTO}
+					}
+					if e.Origin != want.Origin || e.Type != want.Type || e.Code != want.Code || !errors.Is(&e, want.Errno) ||
+						e.Protocol != 253 || e.Dst != dst || e.Offender != dst || e.Cookie != uint64(1000+n) || string(e.Quoted) != string(payload) {
+						t.Errorf("%d bytes: %+v", n, e)
+					}
+				}
+				if len(other.errors)+len(bystander.errors) != 0 || !waiting(sender.errors) {
+					t.Errorf("told %d errors to another protocol, %d to another host, %d more to the sender",
+						len(other.errors), len(bystander.errors), len(sender.errors))
+				}
+			})
+		}
+	}
+}
+
+// TestAConnShowsOnlyErrorsAboutItsOwnPackets: of two Conns to different hosts,
+// of which one has nobody who takes the protocol.
+func TestAConnShowsOnlyErrorsAboutItsOwnPackets(t *testing.T) {
+	lab := netlab.Test(t, netlab.Line(1))
+	a, r, b := lab.Node("a"), lab.Node("r1"), lab.Node("b")
+	openICMP(t, r)
+	handle(t, rawHost(t, b, rawip.Config{}), 253, proto.HandlerFunc(replyInPlace))
+	h := rawHost(t, a, rawip.Config{})
+	for _, v6 := range []bool{false, true} {
+		near, far := r.Addr4(), b.Addr4()
+		if v6 {
+			near, far = r.Addr6(), b.Addr6()
+		}
+		bad, good := conn(t)(h.Dial(253, near, nil)), conn(t)(h.Dial(253, far, nil))
+		all := conn(t)(h.Listen(253, nil))
+		for i := range 5 {
+			write(t, bad, "x")
+			var ne *proto.NetworkError
+			bad.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if _, err := bad.Read(nil); !errors.As(err, &ne) || ne.Dst != near {
+				t.Fatalf("%v: %v, want an error of the network", near, err)
+			}
+			write(t, good, fmt.Sprint(i))
+			if got := read(t, good); got != fmt.Sprint(i) {
+				t.Errorf("%v: %q", far, got)
+			}
+		}
+		all.SetReadDeadline(time.Now().Add(time.Millisecond))
+		var ne *proto.NetworkError
+		if _, err := all.Read(nil); errors.As(err, &ne) {
+			t.Errorf("a listening Conn shows %v", err)
+		}
+		good.Close()
+		bad.Close()
+		all.Close()
+	}
+}
+
+// TestTooBigForThePath: the link behind a router is narrower. The first packet
+// is lost, an error tells of it, and from then on packets are cut, or refused,
+// as they ask for.
+func TestTooBigForThePath(t *testing.T) {
+	lab := netlab.Test(t, netlab.Line(1).WithLinkMTU(1, 1300))
+	a, r, b := lab.Node("a"), lab.Node("r1"), lab.Node("b")
+	openICMP(t, r)
+	got := make(chan uint16, 100)
+	handle(t, rawHost(t, b, rawip.Config{}), 253, proto.HandlerFunc(func(_ *proto.Env, p *proto.Packet) error {
+		got <- p.FragSize
+		return nil
+	}))
+	for _, dst := range []netip.Addr{b.Addr4(), b.Addr6()} {
+		t.Run(fmt.Sprint(dst), func(t *testing.T) {
+			h := rawHost(t, a, rawip.Config{})
+			sender, other := newTold(), newTold()
+			x := handle(t, h, 253, sender)
+			handle(t, h, 254, other)
+			send := func(mode proto.FragMode, n int, cookie uint64) (err error) {
+				do(t, x, func(env *proto.Env) { err = env.Send(proto.Header{Dst: dst, Frag: mode, Cookie: cookie}, noise(n)) })
+				return err
+			}
+			if err := send(proto.FragAuto, 1400, 77); err != nil {
+				t.Fatal(err)
+			}
+			e := within(t, sender.errors, "the router's error is not reported")
+			if e.MTU != 1300 || e.Cookie != 77 || !errors.Is(&e, syscall.EMSGSIZE) || e.Offender == dst {
+				t.Errorf("%+v", e)
+			}
+			for _, r := range []*told{sender, other} {
+				if p := within(t, r.paths, "a handler is not told of the path"); p.dst != dst || p.mtu != 1300 {
+					t.Errorf("the path to %v is said to carry %d bytes", p.dst, p.mtu)
+				}
+			}
+			if err := send(proto.FragAuto, 1400, 78); err != nil {
+				t.Fatal(err)
+			}
+			if size := within(t, got, "the next packet does not arrive"); size == 0 || size > 1300 {
+				t.Errorf("its largest fragment has %d bytes", size)
+			}
+			var big *transport.TooBigError
+			if err := send(proto.FragNever, 1400, 79); !errors.As(err, &big) || big.MTU != 1300 {
+				t.Errorf("FragNever: %v, want a TooBigError with an MTU of 1300", err)
+			}
+			if err := send(proto.FragProbe, 1400, 80); err != nil {
+				t.Errorf("a probe: %v", err)
+			}
+			if e := within(t, sender.errors, "nothing is reported about the probe"); e.Cookie != 80 {
+				t.Errorf("%+v", e)
+			}
+			if err := send(proto.FragProbe, 1481, 81); !errors.As(err, &big) || big.MTU != 1500 {
+				t.Errorf("a larger probe: %v, want a TooBigError with an MTU of 1500", err)
+			}
+			do(t, x, func(env *proto.Env) {
+				if r, err := env.Route(dst, 0); err != nil || r.MTU != 1300 {
+					t.Errorf("Route: %+v, %v", r, err)
+				}
+			})
+			if len(other.errors) != 0 {
+				t.Error("another protocol is told the error")
+			}
+		})
+	}
+}
