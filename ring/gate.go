@@ -13,7 +13,8 @@ import (
 // The memory stays mapped; Close can be called again.
 var ErrInUse = errors.New("ring: still in use, and so not unmapped")
 
-// closePatience is how long Close waits for who is inside.
+// closePatience is how long Close waits for who is inside, if nothing else is
+// set.
 const closePatience = 5 * time.Second
 
 // A gate keeps a ring's memory mapped for as long as somebody is inside.
@@ -23,6 +24,8 @@ type gate struct {
 	closing bool
 	gone    bool          // closed for good
 	empty   chan struct{} // made by shut, closed by the last to leave
+
+	patience time.Duration // 0: closePatience
 }
 
 func (g *gate) enter() error {
@@ -60,7 +63,9 @@ func (g *gate) shut(wake func(), end func() error) error {
 		empty := g.empty
 		g.mu.Unlock()
 		wake()
-		patience := time.NewTimer(closePatience)
+		limit := g.patience
+		orDefault(&limit, closePatience)
+		patience := time.NewTimer(limit)
 		defer patience.Stop()
 		select {
 		case <-empty:

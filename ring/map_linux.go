@@ -89,8 +89,13 @@ func (r *Rx) Config() RxConfig { return r.cfg }
 // net.ErrClosed once Close was called.
 func (r *Rx) Enter() error { return r.gate.enter() }
 
-// Leave ends what Enter began. Frames must not be used any more.
-func (r *Rx) Leave() { r.gate.leave() }
+// Leave ends what Enter began. Frames must not be used any more. What has been
+// read to its end goes back to the kernel; a V3 block that has not is gone on
+// with by the next Next.
+func (r *Rx) Leave() {
+	r.cursor.rest()
+	r.gate.leave()
+}
 
 // Next makes f the next frame. It returns false if there is none at present. What
 // the frame before it lay in goes back to the kernel: a V2 frame at once, a V3
@@ -98,8 +103,15 @@ func (r *Rx) Leave() { r.gate.leave() }
 // on which its reader panics does not come again.
 func (r *Rx) Next(f *Frame) bool { return r.cursor.next(f) }
 
-// Ready reports whether Next may find something.
-func (r *Rx) Ready() bool { return r.cursor.ready() }
+// Ready reports whether Next may find something, or Close was called. It is the
+// reader's to call, inside of Enter and Leave or outside.
+func (r *Rx) Ready() bool {
+	if r.gate.enter() != nil {
+		return true
+	}
+	defer r.gate.leave()
+	return r.cursor.ready()
+}
 
 // Close wakes the reader, waits until it has left, and unmaps the ring. The
 // socket goes on to receive until it is closed, too, which the mapping would
@@ -107,7 +119,9 @@ func (r *Rx) Ready() bool { return r.cursor.ready() }
 // does not leave within some seconds.
 func (r *Rx) Close() error {
 	return r.gate.shut(r.waiter.wake, func() error {
-		return errors.Join(r.waiter.close(), os.NewSyscallError("munmap", unix.Munmap(r.mem)))
+		mem := r.mem
+		r.cursor.forget()
+		return errors.Join(r.waiter.close(), os.NewSyscallError("munmap", unix.Munmap(mem)))
 	})
 }
 

@@ -23,7 +23,7 @@ type cursor struct {
 	left  uint32 // frames in it still to come
 	seq   uint64 // of the next block
 
-	corrupt  atomic.Uint64 // headers that made no sense
+	corrupt  atomic.Uint64 // frames whose header, or one before it, made no sense
 	skipped  atomic.Uint64 // jumps in the kernel's numbering of blocks
 	timedOut atomic.Uint64 // blocks handed over before they were full
 	handed   atomic.Uint64 // blocks handed over
@@ -39,44 +39,46 @@ func (c *cursor) init(mem []byte, v2 bool, size, blocks, frame int) {
 // next makes f the next frame, if there is one. It gives back what the one
 // before it was in: a frame, or the block if it was its last frame.
 func (c *cursor) next(f *Frame) bool {
-	if c.left == 0 && !c.more() {
-		return false
-	}
 	if c.v2 {
 		return c.nextV2(f)
 	}
-	b, off := c.block, c.off
-	if uint(off) > uint(len(b)-head3) {
-		return c.broken(f)
+	for laps := c.blocks; ; laps-- {
+		// A lap of blocks that make no sense is enough for one call.
+		if c.left == 0 && (laps == 0 || !c.more()) {
+			return false
+		}
+		b, off := c.block, c.off
+		if uint(off) > uint(len(b)-head3) {
+			c.giveUp()
+			continue
+		}
+		h := (*[head3]byte)(b[off:])
+		// Once each: what was checked is what is used. Sizes are below 2³¹, so int
+		// has room for the sums once its 32 bits are known not to be negative.
+		step := int(int32(binary.NativeEndian.Uint32(h[v3Next:])))
+		snap := int(int32(binary.NativeEndian.Uint32(h[v3Snaplen:])))
+		mac := int(binary.NativeEndian.Uint16(h[v3Mac:]))
+		net := int(binary.NativeEndian.Uint16(h[v3Net:])) - mac
+		start := off + mac
+		if mac < head3 || net < 0 || uint(snap) > uint(len(b)) || start+snap > len(b) || step > len(b) || step < head3 && c.left > 1 {
+			c.giveUp()
+			continue
+		}
+		c.left--
+		c.off = off + step
+		f.Data = b[start : start+snap : start+snap]
+		f.net = min(net, snap)
+		f.hdr = h
+		f.v2 = false
+		return true
 	}
-	h := (*[head3]byte)(b[off:])
-	// Once each: what was checked is what is used. Sizes are below 2³¹, so int
-	// has room for the sums once its 32 bits are known not to be negative.
-	step := int(int32(binary.NativeEndian.Uint32(h[v3Next:])))
-	snap := int(int32(binary.NativeEndian.Uint32(h[v3Snaplen:])))
-	mac := int(binary.NativeEndian.Uint16(h[v3Mac:]))
-	net := int(binary.NativeEndian.Uint16(h[v3Net:])) - mac
-	start := off + mac
-	if mac < head3 || net < 0 || uint(snap) > uint(len(b)) || start+snap > len(b) || step > len(b) || step < head3 && c.left > 1 {
-		return c.broken(f)
-	}
-	c.left--
-	c.off = off + step
-	f.Data = b[start : start+snap : start+snap]
-	f.net = min(net, snap)
-	f.hdr = h
-	f.v2 = false
-	return true
 }
 
 // more gives the block back that has been read, and opens the next one that has
-// frames. It reports whether there is one. With V2 a frame is a block.
+// frames. It reports whether there is one.
 func (c *cursor) more() bool {
-	c.giveBack()
-	if c.v2 {
-		return c.moreV2()
-	}
 	for range c.blocks {
+		c.giveBack()
 		b := c.mem[c.at*c.size:][:c.size:c.size]
 		status := acquire(b, blockStatus)
 		if status&StatusUser == 0 {
@@ -95,14 +97,13 @@ func (c *cursor) more() bool {
 		c.off = int(int32(binary.NativeEndian.Uint32(b[blockFirst:])))
 		c.left = binary.NativeEndian.Uint32(b[blockNum:])
 		if c.left > uint32(c.size/head3) {
-			c.left = 0
-			c.corrupt.Add(1)
+			c.left = 1 // nobody knows how many
+			c.giveUp()
 		}
+		// The kernel hands over a block without packets when one did not fit.
 		if c.left > 0 {
 			return true
 		}
-		// The kernel hands over a block without packets when one did not fit.
-		c.giveBack()
 	}
 	return false
 }
@@ -127,27 +128,32 @@ func (c *cursor) giveBack() {
 	c.block, c.left = nil, 0
 }
 
-// broken gives up the rest of a block whose frames make no sense, and goes on
-// behind it.
-func (c *cursor) broken(f *Frame) bool {
-	c.corrupt.Add(1)
-	c.left = 0
-	return c.next(f)
+// rest gives back what has been read to its end, since nobody will come back
+// to it.
+func (c *cursor) rest() {
+	if c.left == 0 {
+		c.giveBack()
+	}
 }
 
-func (c *cursor) moreV2() bool {
-	b := c.mem[c.at/c.per*c.size+c.at%c.per*c.frame:][:c.frame:c.frame]
-	if acquire(b, v2Status)&StatusUser == 0 {
-		return false
-	}
-	c.block, c.left = b, 1
-	return true
+// forget leaves the cursor without memory: who goes on to read it, against all
+// rules, finds nothing instead of killing the process.
+func (c *cursor) forget() { c.mem, c.block, c.left, c.blocks = nil, nil, 0, 0 }
+
+// giveUp passes over what is left of a block whose frames make no sense.
+func (c *cursor) giveUp() {
+	c.corrupt.Add(uint64(c.left))
+	c.left = 0
 }
 
 func (c *cursor) nextV2(f *Frame) bool {
-	for {
-		b := c.block
-		c.left = 0
+	for range c.per * c.blocks {
+		c.giveBack()
+		b := c.mem[c.at/c.per*c.size+c.at%c.per*c.frame:][:c.frame:c.frame]
+		if acquire(b, v2Status)&StatusUser == 0 {
+			return false
+		}
+		c.block = b
 		snap := int(int32(binary.NativeEndian.Uint32(b[v2Snaplen:])))
 		mac := int(binary.NativeEndian.Uint16(b[v2Mac:]))
 		net := int(binary.NativeEndian.Uint16(b[v2Net:])) - mac
@@ -159,10 +165,8 @@ func (c *cursor) nextV2(f *Frame) bool {
 			return true
 		}
 		c.corrupt.Add(1)
-		if !c.more() {
-			return false
-		}
 	}
+	return false
 }
 
 // ready reports whether next has something to look at.

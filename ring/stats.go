@@ -10,7 +10,7 @@ type Stats struct {
 
 	Blocks   uint64 // V3: taken from the kernel
 	TimedOut uint64 // V3: of them, those handed over before they were full
-	Corrupt  uint64 // headers in the ring that made no sense, with what followed them
+	Corrupt  uint64 // frames passed over since a header made no sense: theirs, or one before it in their block
 	Skipped  uint64 // V3: jumps in the numbering of blocks: the ring and its reader have come apart
 }
 
