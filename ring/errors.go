@@ -3,9 +3,14 @@
 package ring
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 )
+
+// ErrNoFrame means that a frame of a transmit ring is not available: it waits to
+// be sent, or is being sent.
+var ErrNoFrame = errors.New("ring: the frame is not available")
 
 // A ConfigError says which value of a configuration cannot be.
 type ConfigError struct {

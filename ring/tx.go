@@ -55,17 +55,19 @@ func (t *txRing) free(i int) []byte {
 
 // fill makes n the length of the i-th free frame, whose data has been written.
 func (t *txRing) fill(i, n int) error {
-	if n > t.max {
+	if n < 0 || n > t.max {
 		return &SizeError{n, t.max}
 	}
-	b := t.at(t.next + uint64(i))
-	binary.NativeEndian.PutUint32(b[v2Len:], uint32(n))
+	if t.free(i) == nil {
+		return ErrNoFrame // its owner is the kernel
+	}
+	binary.NativeEndian.PutUint32(t.at(t.next + uint64(i))[v2Len:], uint32(n))
 	return nil
 }
 
-// request asks for the first n free frames to be sent.
+// request asks for the first n free frames to be sent, or as many as are free.
 func (t *txRing) request(n int) {
-	for range n {
+	for ; n > 0 && t.free(0) != nil; n-- {
 		release(t.at(t.next), v2Status, txRequest)
 		t.next++
 	}

@@ -72,8 +72,8 @@ func (t *Tx) Leave() { t.gate.leave() }
 // many frames are not available.
 func (t *Tx) Data(i int) []byte { return t.ring.free(i) }
 
-// Fill tells that the i-th frame that can be filled has n bytes. Error:
-// *[SizeError].
+// Fill tells that the i-th frame that can be filled has n bytes. Errors:
+// *[SizeError]; [ErrNoFrame] where Data returns nil.
 func (t *Tx) Fill(i, n int) error { return t.ring.fill(i, n) }
 
 // Request hands the first n frames over, which must have been filled. They are

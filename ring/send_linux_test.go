@@ -1,0 +1,244 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package ring
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// transmit returns a transmit ring of a, and what to send through it.
+func (p *pair) transmit(cfg *TxConfig) *Tx {
+	p.t.Helper()
+	fd := p.socket(p.a, unix.SOCK_RAW)
+	tx, err := NewTx(fd, cfg)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() {
+		if err := tx.Close(); err != nil {
+			p.t.Error("Close:", err)
+		}
+	})
+	p.bindTo(fd, 0, p.a)
+	return tx
+}
+
+// put fills the i-th free frame, and reports whether there was one.
+func (p *pair) put(tx *Tx, i, number, size int) bool {
+	b := tx.Data(i)
+	if b == nil {
+		return false
+	}
+	appendFrame(b[:0], p.head[:], number, size)
+	if err := tx.Fill(i, size+len(p.head)); err != nil {
+		p.t.Fatal("Fill:", err)
+	}
+	return true
+}
+
+// enter returns a function that leaves.
+func enter(t testing.TB, tx *Tx) func() {
+	t.Helper()
+	if err := tx.Enter(); err != nil {
+		t.Fatal("Enter:", err)
+	}
+	return tx.Leave
+}
+
+// volume is a receive ring that takes what a test sends without a loss.
+func (p *pair) volume() *Rx {
+	return p.open(&RxConfig{BlockSize: 1 << 20, Blocks: 32, Retire: time.Millisecond})
+}
+
+func wantNumbers(t *testing.T, got []int, n int, left ...int) {
+	t.Helper()
+	var want []int
+	for i := range n {
+		if !slices.Contains(left, i) {
+			want = append(want, i)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %d numbers, want %d, in order", len(got), len(want))
+		for i := range got {
+			if i < len(want) && got[i] != want[i] {
+				t.Fatalf("the %d. is %d, want %d", i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// Two frames in the middle are longer than the interface takes, which the ring
+// was not told. All others arrive, in order.
+func TestAFrameThatTheKernelRefusesHoldsNothingUp(t *testing.T) {
+	p := newPair(t, 1500)
+	r := p.volume()
+	tx := p.transmit(&TxConfig{Frames: 32})
+	defer enter(t, tx)()
+	const n = 100
+	for i := 0; i < n; {
+		k := 0
+		for ; k < 10 && i < n && p.put(tx, k, i, map[bool]int{true: 1501, false: 100}[i == 3 || i == 55 || i == 99]); k++ {
+			i++
+		}
+		tx.Request(k)
+		if err := tx.Kick(); err != nil {
+			t.Fatal("Kick:", err)
+		}
+	}
+	if left := tx.Drain(time.Now().Add(soon)); left != 0 {
+		t.Errorf("%d left", left)
+	}
+	if sent, refused := tx.Sent(); sent != n-3 || refused != 3 {
+		t.Errorf("%d sent, %d refused", sent, refused)
+	}
+	wantNumbers(t, numbers(t, r, n-3), n, 3, 55, 99)
+}
+
+// Of what was handed over, Drain tells what has not left.
+func TestDrainTellsWhatWasNotSent(t *testing.T) {
+	p := newPair(t, 1500)
+	r := p.volume()
+	tx := p.transmit(&TxConfig{Frames: 2048})
+	leave := enter(t, tx)
+	const n = 2000
+	for i := range n {
+		if !p.put(tx, 0, i, 100) {
+			t.Fatalf("no room for frame %d", i)
+		}
+		tx.Request(1)
+	}
+	if tx.UnderWay() != n {
+		t.Fatalf("%d under way", tx.UnderWay())
+	}
+	left := tx.Drain(time.Now().Add(soon))
+	sent, refused := tx.Sent()
+	if left != 0 || sent != n || refused != 0 {
+		t.Errorf("%d left, %d sent, %d refused", left, sent, refused)
+	}
+	wantNumbers(t, numbers(t, r, int(sent)), n)
+
+	// With the link down nothing leaves, and nothing is said to.
+	if err := p.a.SetLink("eth0", false); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		p.put(tx, i, i, 100)
+	}
+	tx.Request(10)
+	if err := tx.Kick(); !errors.Is(err, unix.ENETDOWN) {
+		t.Errorf("Kick with the link down: %v", err)
+	}
+	if left := tx.Drain(time.Now().Add(20 * time.Millisecond)); left != 10 {
+		t.Errorf("%d left with the link down, want 10", left)
+	}
+	if sent, _ := tx.Sent(); sent != n {
+		t.Errorf("%d sent", sent)
+	}
+	// They wait for it to come up.
+	if err := p.a.SetLink("eth0", true); err != nil {
+		t.Fatal(err)
+	}
+	if left := tx.Drain(time.Now().Add(soon)); left != 0 {
+		t.Errorf("%d left with the link up", left)
+	}
+	wantNumbers(t, numbers(t, r, 10), 10)
+	leave()
+}
+
+// Each frame's bytes arrive as they were written, through a small ring that is
+// filled again as soon as it can be.
+func TestFramesAreNotOverwrittenWhileTheyAreSent(t *testing.T) {
+	p := newPair(t, 1500)
+	r := p.volume()
+	tx := p.transmit(&TxConfig{Frames: 16})
+	n := 100_000
+	if testing.Short() {
+		n = 10_000
+	}
+	result := make(chan []int, 1)
+	go func() { result <- numbers(t, r, n) }()
+	func() {
+		defer enter(t, tx)()
+		for i := 0; i < n; {
+			k := 0
+			for k < 8 && i < n && p.put(tx, k, i, 64+i%1400) {
+				i, k = i+1, k+1
+			}
+			tx.Request(k)
+			if err := tx.Kick(); err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EAGAIN) {
+				t.Error("Kick:", err)
+				return
+			}
+		}
+		if left := tx.Drain(time.Now().Add(soon)); left != 0 {
+			t.Errorf("%d left", left)
+		}
+	}()
+	wantNumbers(t, <-result, n)
+	if s := stats(t, r); s.Drops != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What is too long for the interface is refused before it is queued; the longest
+// is not.
+func TestALongFrameIsRefusedBeforeItIsQueued(t *testing.T) {
+	p := newPair(t, 1500)
+	r := p.volume()
+	tx := p.transmit(&TxConfig{Frames: 32, MaxFrame: 1514})
+	defer enter(t, tx)()
+	if n := len(tx.Data(0)); n != 1514 {
+		t.Errorf("room for %d bytes", n)
+	}
+	var size *SizeError
+	if err := tx.Fill(0, 1515); !errors.As(err, &size) || size.Size != 1515 || size.Max != 1514 || !errors.Is(err, syscall.EMSGSIZE) {
+		t.Errorf("1515 bytes: %v", err)
+	}
+	if !p.put(tx, 0, 0, 1500) {
+		t.Fatal("no frame")
+	}
+	tx.Request(1)
+	if err := tx.Kick(); err != nil {
+		t.Fatal(err)
+	}
+	wantNumbers(t, numbers(t, r, 1), 1)
+	tx.SetMaxFrame(100)
+	if n := len(tx.Data(0)); n != 100 {
+		t.Errorf("room for %d bytes", n)
+	}
+}
+
+// Frames that are not free cannot be filled, nor more requested than are.
+func TestFramesOfTheKernelAreOutOfReach(t *testing.T) {
+	p := newPair(t, 1500)
+	r := p.volume()
+	tx := p.transmit(&TxConfig{Frames: 16, FrameSize: 256})
+	defer enter(t, tx)()
+	if n := tx.Config().Frames; n != 16 {
+		t.Fatalf("%d frames", n)
+	}
+	for i := range 16 {
+		p.put(tx, i, i, 100)
+	}
+	if tx.Data(16) != nil {
+		t.Error("a 17th frame of 16")
+	}
+	tx.Request(20)
+	if tx.UnderWay() != 16 || tx.Data(0) != nil {
+		t.Errorf("%d under way", tx.UnderWay())
+	}
+	if err := tx.Fill(0, 50); !errors.Is(err, ErrNoFrame) {
+		t.Errorf("filling a frame that waits to be sent: %v", err)
+	}
+	if err := tx.Kick(); err != nil {
+		t.Fatal(err)
+	}
+	wantNumbers(t, numbers(t, r, 16), 16)
+}
