@@ -3,6 +3,7 @@
 package impair
 
 import (
+	"encoding/binary"
 	"errors"
 	"syscall"
 
@@ -71,7 +72,10 @@ func (q *queue) failed(w *outwait, err error) {
 	}
 	var p parsed
 	if p.parse(w.data) {
-		e.Protocol, e.Src, e.Dst = p.protocol, p.src, p.dst
+		e.Protocol, e.Src, e.Dst, e.Size = p.protocol, p.src, p.dst, len(w.data)
+		if !p.v6 {
+			e.ID = uint32(binary.BigEndian.Uint16(w.data[4:]))
+		}
 	}
 	*q.notes.add() = transport.Event{Kind: transport.ErrorReceived, Err: e}
 	q.inner.Wake()

@@ -94,7 +94,7 @@ func open(t testing.TB, n *sim.Node, cfg *sim.OpenConfig) *sim.Transport {
 
 func balanced(t testing.TB, s sim.LinkStats) {
 	t.Helper()
-	if sum := s.Delivered + s.Lost + s.QueueDropped + s.TooBig + s.Down + s.Partitioned + s.InFlight; sum != s.Offered {
+	if sum := s.Delivered + s.Lost + s.QueueDropped + s.TooBig + s.Filtered + s.Down + s.Partitioned + s.InFlight; sum != s.Offered {
 		t.Errorf("%d packets offered, but %d accounted for: %+v", s.Offered, sum, s)
 	}
 }
