@@ -3,9 +3,11 @@
 package impair_test
 
 import (
+	"os"
 	"testing"
 
+	"protean/transport/netlab"
 	"protean/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { transporttest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }

@@ -34,9 +34,9 @@ const DefaultNATTimeout = 10 * time.Minute
 // Masquerade hides all sources behind one outside address, as the target
 // masquerade of Linux does. TCP, UDP, UDP-Lite, SCTP, DCCP and ICMP echo have
 // ports or identifiers, of which each flow gets one of its own: the one it has,
-// if that is free. Of all other protocols only one source at a time can talk to
-// a destination: the packets of a second one are dropped until the first has
-// been silent for Timeout.
+// if that is free, else the next free one, where Linux takes any. Of all other
+// protocols only one source at a time can talk to a destination: the packets of
+// a second one are dropped until the first has been silent for Timeout.
 //
 // Apart from that it is like [NAT]. Later fragments have no ports; like the
 // kernel, which reassembles first, it needs to see none: they are dropped if
