@@ -18,13 +18,14 @@ import (
 // identifications are given to the packets that a host cuts.
 type identifications struct {
 	mu  sync.Mutex
-	ids *frag.IDs
+	key [16]byte
+	ids *frag.IDs // nil until the first one is asked for
 }
 
 // init takes a key that nobody can guess, or, for a host whose random choices
 // are to be repeatable, one made from its seed.
 func (i *identifications) init(seed uint64) {
-	var key [16]byte
+	key := &i.key
 	if seed != 0 {
 		rng := randv2.NewPCG(seed, seed)
 		binary.LittleEndian.PutUint64(key[:], rng.Uint64())
@@ -32,12 +33,14 @@ func (i *identifications) init(seed uint64) {
 	} else {
 		rand.Read(key[:]) // never fails
 	}
-	i.ids = frag.NewIDs(key)
 }
 
 func (i *identifications) next(now int64, packet []byte) uint32 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.ids == nil {
+		i.ids = frag.NewIDs(i.key)
+	}
 	return i.ids.Next(now, packet)
 }
 

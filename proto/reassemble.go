@@ -12,7 +12,8 @@ import (
 // transport does not. Fragments of one datagram come through one queue, so
 // that queues share nothing.
 type reassembly struct {
-	r     *frag.Reassembler
+	cfg   *frag.Config
+	r     *frag.Reassembler // nil until the first fragment: most hosts never see one
 	d     frag.Datagram
 	whole Packet     // what d holds, as a packet
 	seen  frag.Stats // what has been counted
@@ -21,7 +22,7 @@ type reassembly struct {
 }
 
 func newReassembly(c *frag.Config) *reassembly {
-	return &reassembly{r: frag.NewReassembler(c), next: never}
+	return &reassembly{cfg: c, next: never}
 }
 
 // fragment takes in a fragment. A handler that wants fragments as they are has
@@ -41,6 +42,9 @@ func (q *queue) fragment(c *chain, p *Packet) {
 	}
 	q.out.nowOK = false
 	f.dirty = true
+	if f.r == nil {
+		f.r = frag.NewReassembler(f.cfg)
+	}
 	if f.r.Feed(q.out.time(), p.Data, frag.Meta{IfIndex: p.IfIndex}, &f.d) != frag.Complete {
 		return
 	}

@@ -34,6 +34,43 @@ func TestNothingIsAllocatedPerPacket(t *testing.T) {
 	}
 }
 
+func TestNothingIsAllocatedPerPacketForwarded(t *testing.T) {
+	c := newChain(t, nil, &sim.KernelConfig{Interval: -1, PerSecond: -1}, 3, rigMTU)
+	var seen counter
+	var b transport.Batch
+	whole, cut, dying := ip4(c.src4(), c.dst4(), 200), ip4(c.src4(), c.dst4(), 1450), ip4(c.src4(), c.dst4(), 100)
+	dying[8] = 2
+	queues := []transport.Queue{c.ta.Queues()[0], c.tb.Queues()[0]}
+	once := func() {
+		for _, data := range [][]byte{whole, cut, dying} {
+			if err := queues[0].Reserve(&b, 1); err != nil {
+				t.Fatal(err)
+			}
+			b.Slots[0].Data = append(b.Slots[0].Data, data...)
+			if _, err := queues[0].Commit(&b, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.n.Run(20 * time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range queues {
+			if _, err := q.Recv(&seen, 100); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	once()
+	if n := testing.AllocsPerRun(100, once); n != 0 {
+		t.Errorf("%v allocations for a packet, one that is cut, and one that is answered", n)
+	}
+	// The one in the middle is cut by the first router, and its first fragment
+	// again by the second.
+	if seen.packets != 102*(1+3+1) {
+		t.Errorf("%d packets received", seen.packets)
+	}
+}
+
 func TestNothingIsAllocatedPerPacketLive(t *testing.T) {
 	p := newPair(t, &sim.Config{Live: true}, nil)
 	qa, qb := p.ta.Queues()[0], p.tb.Queues()[0]

@@ -49,6 +49,38 @@ func BenchmarkSteppedWindow(b *testing.B) {
 	}
 }
 
+// BenchmarkSteppedForward is one hop of packets that go through ten routers.
+func BenchmarkSteppedForward(b *testing.B) {
+	for _, v6 := range []bool{false, true} {
+		b.Run(map[bool]string{false: "IPv4", true: "IPv6"}[v6], func(b *testing.B) {
+			const routers = 10
+			c := newChain(b, nil, nil, routers, nil)
+			data := ip4(c.src4(), c.dst4(), 60)
+			if v6 {
+				data = ip6(c.src6(), c.dst6(), 60)
+			}
+			var batch transport.Batch
+			var seen counter
+			q, p := c.ta.Queues()[0], c.tb.Queues()[0]
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += 32 * (routers + 1) {
+				check(b, q.Reserve(&batch, 32))
+				for k := range batch.Slots {
+					batch.Slots[k].Data = append(batch.Slots[k].Data, data...)
+				}
+				_, err := q.Commit(&batch, 32)
+				check(b, err)
+				check(b, c.n.Run(20*time.Millisecond))
+				_, err = p.Recv(&seen, 64)
+				check(b, err)
+			}
+			if seen.packets == 0 {
+				b.Error("nothing arrived")
+			}
+		})
+	}
+}
+
 func run(b testing.TB, p *pair, x *answerer, n int) {
 	n += x.seen
 	check(b, p.n.RunUntil(func() bool { return x.seen >= n }, 1e6*time.Hour))
