@@ -39,10 +39,12 @@ type sentPacket struct {
 }
 
 // The log grows while it would forget a packet within keepSent, up to
-// maxSentLog packets. Errors about packets older than sentLife are not
+// maxSentLog packets, and up to minSentLog while it would forget any that
+// counts. It begins small, for networks of thousands of hosts. Errors about packets older than sentLife are not
 // believed: a receiver gives up reassembly after a minute (RFC 8200, section
 // 4.5).
 const (
+	newSentLog = 16
 	minSentLog = 256
 	maxSentLog = 1 << 15
 	keepSent   = int64(time.Second)
@@ -78,9 +80,12 @@ func (l *sentLog) forget(n int) {
 
 // slot returns the place for the next packet.
 func (l *sentLog) slot(now int64) *sentPacket {
-	n := len(l.packets)
-	if n == 0 || n < maxSentLog && l.packets[l.next].size != 0 && now-l.packets[l.next].at < keepSent {
-		more := max(minSentLog, 2*n)
+	n, keep := len(l.packets), keepSent
+	if n < minSentLog {
+		keep = sentLife
+	}
+	if n == 0 || n < maxSentLog && l.packets[l.next].size != 0 && now-l.packets[l.next].at < keep {
+		more := max(newSentLog, 2*n)
 		tags, packets := make([]uint32, more), make([]sentPacket, more)
 		k := copy(packets, l.packets[l.next:])
 		copy(packets[k:], l.packets[:l.next])
