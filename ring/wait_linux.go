@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,12 +109,22 @@ func (w *waiter) wake() {
 
 // pendingError takes what waits at the socket: ENETDOWN when its interface went
 // down or away.
+//
+// It is asked for after each block, and answered at once: as a raw system call,
+// since any other one of a thread that has just woken up wakes the runtime's
+// monitor thread, too, which costs more than a block.
 func (w *waiter) pendingError() error {
-	n, err := unix.GetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && n != 0 {
-		err = unix.Errno(n)
+	var value int32
+	size := uint32(unsafe.Sizeof(value))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(w.fd), unix.SOL_SOCKET, unix.SO_ERROR,
+		uintptr(unsafe.Pointer(&value)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno == 0 {
+		errno = unix.Errno(value)
 	}
-	return os.NewSyscallError("poll", err)
+	if errno == 0 {
+		return nil
+	}
+	return os.NewSyscallError("poll", errno)
 }
 
 func (w *waiter) close() error {

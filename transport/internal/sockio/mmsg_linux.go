@@ -8,25 +8,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// rawBatch is how many messages a raw system call takes at most: it keeps the
+// runtime from stopping the world for as long.
+const rawBatch = 64
+
 // Recvmmsg fills hdrs from a socket without blocking, and returns how many.
 // The headers and everything they point to are in Go memory that does not
 // move: the garbage collector sees every pointer in them.
-func Recvmmsg(fd int, hdrs []unix.Mmsghdr) (int, unix.Errno) {
-	return mmsg(unix.SYS_RECVMMSG, fd, hdrs, unix.MSG_DONTWAIT)
+func Recvmmsg(fd int, hdrs []unix.Mmsghdr) (n int, errno unix.Errno) {
+	return mmsg(unix.SYS_RECVMMSG, fd, hdrs, unix.MSG_DONTWAIT, len(hdrs) <= rawBatch)
 }
 
 // Sendmmsg sends hdrs without blocking and returns how many were taken. An
-// error is about the first of them.
-func Sendmmsg(fd int, hdrs []unix.Mmsghdr) (int, unix.Errno) {
-	return mmsg(unix.SYS_SENDMMSG, fd, hdrs, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+// error is about the first of them. What a packet costs here may be much, since
+// some devices deliver it at once.
+func Sendmmsg(fd int, hdrs []unix.Mmsghdr) (n int, errno unix.Errno) {
+	return mmsg(unix.SYS_SENDMMSG, fd, hdrs, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, len(hdrs) == 1)
 }
 
-func mmsg(trap uintptr, fd int, hdrs []unix.Mmsghdr, flags uintptr) (int, unix.Errno) {
+func mmsg(trap uintptr, fd int, hdrs []unix.Mmsghdr, flags uintptr, raw bool) (int, unix.Errno) {
 	if len(hdrs) == 0 {
 		return 0, 0
 	}
 	for {
-		n, _, errno := unix.Syscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(&hdrs[0])), uintptr(len(hdrs)), flags, 0, 0)
+		var n uintptr
+		var errno unix.Errno
+		if raw {
+			n, _, errno = unix.RawSyscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(&hdrs[0])), uintptr(len(hdrs)), flags, 0, 0)
+		} else {
+			n, _, errno = unix.Syscall6(trap, uintptr(fd), uintptr(unsafe.Pointer(&hdrs[0])), uintptr(len(hdrs)), flags, 0, 0)
+		}
 		if errno == 0 {
 			return int(n), 0
 		}
