@@ -115,13 +115,13 @@ func (r *Rx) Ready() bool {
 
 // Close wakes the reader, waits until it has left, and unmaps the ring. The
 // socket goes on to receive until it is closed, too, which the mapping would
-// have prevented. It is idempotent. It fails with [ErrInUse] when the reader
+// have prevented; close it after the ring. It is idempotent. It fails with [ErrInUse] when the reader
 // does not leave within some seconds.
 func (r *Rx) Close() error {
 	return r.gate.shut(r.waiter.wake, func() error {
 		mem := r.mem
 		r.cursor.forget()
-		return errors.Join(r.waiter.close(), os.NewSyscallError("munmap", unix.Munmap(mem)))
+		return errors.Join(r.count(), r.waiter.close(), os.NewSyscallError("munmap", unix.Munmap(mem)))
 	})
 }
 

@@ -16,10 +16,27 @@ type counts struct {
 	packets, drops, freezes uint64
 }
 
-// Stats returns what has been counted since the ring was made. Nobody else may
-// read the socket's PACKET_STATISTICS, since that resets them. Errors:
-// *os.SyscallError.
+// Stats returns what has been counted since the ring was made, up to Close.
+// Nobody else may read the socket's PACKET_STATISTICS, since that resets them.
+// Errors: *os.SyscallError.
 func (r *Rx) Stats() (Stats, error) {
+	var err error
+	if r.gate.enter() == nil { // or fd may be another file's by now
+		err = r.count()
+		r.gate.leave()
+	}
+	c := &r.counts
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		Packets: c.packets, Drops: c.drops, Freezes: c.freezes,
+		Blocks: r.handed.Load(), TimedOut: r.timedOut.Load(),
+		Corrupt: r.corrupt.Load(), Skipped: r.skipped.Load(),
+	}, err
+}
+
+// count takes over what the kernel has counted.
+func (r *Rx) count() error {
 	c := &r.counts
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -27,18 +44,11 @@ func (r *Rx) Stats() (Stats, error) {
 	n := uint32(unsafe.Sizeof(st))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.fd), unix.SOL_PACKET, unix.PACKET_STATISTICS,
 		uintptr(unsafe.Pointer(&st)), uintptr(unsafe.Pointer(&n)), 0)
-	if errno == 0 {
-		c.packets += uint64(st.Packets)
-		c.drops += uint64(st.Drops)
-		c.freezes += uint64(st.Freeze_q_cnt)
-	}
-	s := Stats{
-		Packets: c.packets, Drops: c.drops, Freezes: c.freezes,
-		Blocks: r.handed.Load(), TimedOut: r.timedOut.Load(),
-		Corrupt: r.corrupt.Load(), Skipped: r.skipped.Load(),
-	}
 	if errno != 0 {
-		return s, os.NewSyscallError("getsockopt PACKET_STATISTICS", errno)
+		return os.NewSyscallError("getsockopt PACKET_STATISTICS", errno)
 	}
-	return s, nil
+	c.packets += uint64(st.Packets)
+	c.drops += uint64(st.Drops)
+	c.freezes += uint64(st.Freeze_q_cnt)
+	return nil
 }

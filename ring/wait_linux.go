@@ -140,8 +140,8 @@ func (r *Rx) pending() bool { return r.cursor.ready() }
 // Wait blocks until there is a frame to read, until Wake or Close, or until the
 // given time; the zero time means for ever. It may return early. Errors:
 // net.ErrClosed; *os.SyscallError around ENETDOWN when the interface went
-// down, after which waiting goes on with the next call and frames come again when
-// it is up, unless it is gone (its index has become -1, see getsockname(2)).
+// down, once, after which waiting goes on with the next call and frames come again
+// when it is up, unless it is gone: see Gone.
 func (r *Rx) Wait(until time.Time) error {
 	if err := r.gate.enter(); err != nil {
 		return err
@@ -156,6 +156,25 @@ func (r *Rx) Wait(until time.Time) error {
 		return net.ErrClosed
 	}
 	return nil
+}
+
+// Gone reports whether the socket's interface was deleted, or moved to another
+// namespace. No frame comes any more then, not even if it comes back by the same
+// name: the socket has to be bound again. Wait tells of an interface that goes
+// down at the latest on its way to that, but may do so before it is gone: ask
+// again, or listen to rtnetlink(7). Errors: net.ErrClosed, *os.SyscallError.
+func (r *Rx) Gone() (bool, error) {
+	if err := r.gate.enter(); err != nil {
+		return false, err
+	}
+	defer r.gate.leave()
+	// packet_notifier in net/packet/af_packet.c sets the index.
+	sa, err := unix.Getsockname(r.fd)
+	if err != nil {
+		return false, os.NewSyscallError("getsockname", err)
+	}
+	ll, ok := sa.(*unix.SockaddrLinklayer)
+	return ok && ll.Ifindex == -1, nil
 }
 
 // Wake makes the Wait in progress, or else the next one, return at once.
