@@ -3,6 +3,7 @@
 package ring
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"testing"
@@ -109,14 +110,20 @@ func (p *pair) frame(number, n int) []byte { return appendFrame(nil, p.head[:], 
 func appendFrame(b, head []byte, number, n int) []byte {
 	b = append(b, head...)
 	at := len(b)
-	for i := range n {
-		b = append(b, byte(number+i))
-	}
+	b = append(b, pattern[number&255:][:n]...)
 	if n >= 4 {
 		binary.BigEndian.PutUint32(b[at:], uint32(number))
 	}
 	return b
 }
+
+// pattern is what payloads are cut from.
+var pattern = func() (b [256 + 1<<16]byte) {
+	for i := range b {
+		b[i] = byte(i)
+	}
+	return b
+}()
 
 // check returns the number in a payload, and whether the rest follows from it.
 func check(payload []byte) (number int, ok bool) {
@@ -124,12 +131,7 @@ func check(payload []byte) (number int, ok bool) {
 		return 0, false
 	}
 	number = int(binary.BigEndian.Uint32(payload))
-	for i, b := range payload[4:] {
-		if b != byte(number+4+i) {
-			return number, false
-		}
-	}
-	return number, true
+	return number, bytes.Equal(payload[4:], pattern[number&255:][4:len(payload)])
 }
 
 func (p *pair) send(frames ...[]byte) {

@@ -15,7 +15,6 @@ import (
 type Rx struct {
 	cursor
 	gate
-	fd     int
 	cfg    RxConfig
 	counts counts
 	waiter waiter
@@ -23,8 +22,9 @@ type Rx struct {
 
 // NewRx makes the ring of a packet socket and maps it. The socket must not be
 // bound yet, or it would have received without the ring, nor have a ring. fd
-// stays the caller's, who closes it after the ring. Errors: *[ConfigError],
-// *[OptionError], *os.SyscallError.
+// stays the caller's; the ring has a duplicate of its own, so that the socket
+// lives until both are closed. It becomes non-blocking when Wait is used. Errors:
+// *[ConfigError], *[OptionError], *os.SyscallError.
 func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 	c, err := cfg.withDefaults()
 	if err != nil {
@@ -49,13 +49,18 @@ func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
+	}
 	mem, err := mapRing(fd, c.Blocks*c.BlockSize)
 	if err != nil {
+		unix.Close(own)
 		return nil, err
 	}
-	r := &Rx{fd: fd, cfg: c}
+	r := &Rx{cfg: c}
 	r.cursor.init(mem, c.V2, c.BlockSize, c.Blocks, c.FrameSize)
-	r.waiter.init(fd, r.pending)
+	r.waiter.init(own, r.pending)
 	return r, nil
 }
 
@@ -114,9 +119,8 @@ func (r *Rx) Ready() bool {
 }
 
 // Close wakes the reader, waits until it has left, and unmaps the ring. The
-// socket goes on to receive until it is closed, too, which the mapping would
-// have prevented; close it after the ring. It is idempotent. It fails with [ErrInUse] when the reader
-// does not leave within some seconds.
+// socket goes on to receive until it is closed, too. It is idempotent. It fails
+// with [ErrInUse] when the reader does not leave within some seconds.
 func (r *Rx) Close() error {
 	return r.gate.shut(r.waiter.wake, func() error {
 		mem := r.mem

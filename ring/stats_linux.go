@@ -42,7 +42,7 @@ func (r *Rx) count() error {
 	defer c.mu.Unlock()
 	var st unix.TpacketStatsV3 // V2 fills the first two fields
 	n := uint32(unsafe.Sizeof(st))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.fd), unix.SOL_PACKET, unix.PACKET_STATISTICS,
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.waiter.fd), unix.SOL_PACKET, unix.PACKET_STATISTICS,
 		uintptr(unsafe.Pointer(&st)), uintptr(unsafe.Pointer(&n)), 0)
 	if errno != 0 {
 		return os.NewSyscallError("getsockopt PACKET_STATISTICS", errno)

@@ -16,14 +16,14 @@ import (
 )
 
 // A waiter waits for a socket through the runtime's poller, so that a goroutine
-// that waits holds no thread, and deadlines, Wake and Close end it. It is made
-// on first use: who waits for several sockets does it elsewhere.
+// that waits holds no thread, and deadlines, Wake and Close end it. The poller is
+// told on first use: who waits for several sockets does it elsewhere.
 type waiter struct {
-	fd    int
+	fd    int // the ring's own descriptor of the socket; file's, once there is one
 	ready func() bool
 	begin sync.Once
-	bad   error    // of begin
-	file  *os.File // a duplicate of fd, which the runtime's poller needs to own
+	bad   error // of begin
+	file  *os.File
 	raw   syscall.RawConn
 	check func(uintptr) bool // made once, or each wait would allocate
 
@@ -45,22 +45,15 @@ func (w *waiter) init(fd int, ready func() bool) {
 
 func (w *waiter) open() error {
 	w.begin.Do(func() {
-		fd, err := unix.FcntlInt(uintptr(w.fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			w.bad = os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", err)
-			return
-		}
-		if err := unix.SetNonblock(fd, true); err != nil {
-			unix.Close(fd)
+		if err := unix.SetNonblock(w.fd, true); err != nil {
 			w.bad = os.NewSyscallError("fcntl O_NONBLOCK", err)
 			return
 		}
-		file := os.NewFile(uintptr(fd), "packet socket")
-		w.raw, w.bad = file.SyscallConn()
+		w.file = os.NewFile(uintptr(w.fd), "packet socket")
+		w.raw, w.bad = w.file.SyscallConn()
 		if w.bad == nil {
-			w.bad = file.SetDeadline(time.Time{}) // fails if the poller has refused it
+			w.bad = w.file.SetDeadline(time.Time{}) // fails if the poller has refused it
 		}
-		w.file = file
 	})
 	return w.bad
 }
@@ -129,7 +122,7 @@ func (w *waiter) pendingError() error {
 
 func (w *waiter) close() error {
 	if w.file == nil {
-		return nil
+		return os.NewSyscallError("close", unix.Close(w.fd))
 	}
 	return w.file.Close()
 }
@@ -169,7 +162,7 @@ func (r *Rx) Gone() (bool, error) {
 	}
 	defer r.gate.leave()
 	// packet_notifier in net/packet/af_packet.c sets the index.
-	sa, err := unix.Getsockname(r.fd)
+	sa, err := unix.Getsockname(r.waiter.fd)
 	if err != nil {
 		return false, os.NewSyscallError("getsockname", err)
 	}
