@@ -93,6 +93,7 @@ func (n *Network) turn() (f func(), busy bool) {
 			n.runnable.drop()
 			t.queued = false
 			n.last = t
+			n.watch(t.polled)
 			if n.tooMany() {
 				return nil, true
 			}
@@ -104,6 +105,7 @@ func (n *Network) turn() (f func(), busy bool) {
 		if n.heap.len() == 0 || n.heap.top().at > n.now {
 			return nil, false
 		}
+		n.watch(n.heap.top().src.String)
 		if n.tooMany() {
 			return nil, true
 		}

@@ -42,7 +42,8 @@ func (e *ConfigError) Error() string {
 	return "sim: " + e.Object + ": " + e.Field + " " + e.Reason
 }
 
-// A StepError says that a [Stepper] returned an error. It unwraps to it.
+// A StepError says that a [Stepper] returned an error, or panicked: then Err is
+// a *[PanicError]. It unwraps to Err.
 type StepError struct {
 	Handle string    // name of the handle it drives
 	Time   time.Time // virtual
@@ -55,22 +56,19 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// A LivelockError says that so many steps were taken at one instant that time
-// will most likely never go on: something answers itself over links without
-// delay, or a [Stepper] always wants to be called again. The limit is
-// [Config].MaxSteps.
-type LivelockError struct {
-	Time   time.Time // virtual
-	Steps  int       // taken at that time
-	Handle string    // polled last; empty if none was
+// A PanicError is a panic of a [Stepper], which a [StepError] wraps: the network
+// goes on to work.
+type PanicError struct {
+	Value any    // what was given to panic
+	Stack []byte // of the goroutine at that time, as from debug.Stack
 }
 
-func (e *LivelockError) Error() string {
-	s := fmt.Sprintf("sim: %d steps at %s without an end", e.Steps, e.Time.Format(time.RFC3339Nano))
-	if e.Handle != "" {
-		s += ", the last one by " + e.Handle
-	}
-	return s
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.Value, e.Stack) }
+
+// Unwrap returns Value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
 }
 
 // A ConcurrentError says that two goroutines have sent on one handle at the

@@ -107,6 +107,9 @@ func (n *Network) connect(a, b *Port, cfg *LinkConfig) (*Link, error) {
 // Name returns the link's name.
 func (l *Link) Name() string { return l.name }
 
+// Ports returns the interfaces that the link connects.
+func (l *Link) Ports() [2]*Port { return [2]*Port{l.dirs[0].from, l.dirs[1].from} }
+
 // SetUp takes the link up or down. The handles at both ends have an event of
 // kind LinkChanged for it. A link that goes down loses what waits for it or is
 // on its way, and while it is down it loses what is sent: Commit takes it, as

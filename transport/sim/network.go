@@ -57,7 +57,8 @@ type Network struct {
 	// Stepped.
 	running  bool
 	runnable ring[*Transport]
-	steps    int // taken at now
+	steps    int      // taken at now
+	seen     []string // the last of them, if the limit is near
 	last     *Transport
 
 	// Live.

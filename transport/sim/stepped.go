@@ -4,6 +4,7 @@ package sim
 
 import (
 	"net"
+	"runtime/debug"
 	"time"
 )
 
@@ -153,6 +154,7 @@ func (n *Network) step(until int64) (bool, error) {
 			return false, nil
 		}
 		n.advance(n.heap.top().at)
+		n.watch(n.heap.top().src.String)
 		if n.acting() {
 			n.act()
 		} else {
@@ -166,6 +168,7 @@ func (n *Network) step(until int64) (bool, error) {
 	}
 	t := *n.runnable.at(0)
 	n.last = t
+	n.watch(t.polled)
 	if err := n.count(); err != nil {
 		n.mu.Unlock()
 		return true, err
@@ -177,7 +180,7 @@ func (n *Network) step(until int64) (bool, error) {
 	if s == nil { // closed meanwhile
 		return true, nil
 	}
-	next, err := s.Poll(now)
+	next, err := poll(s, now)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err != nil {
@@ -187,6 +190,20 @@ func (n *Network) step(until int64) (bool, error) {
 	t.again(next)
 	return true, nil
 }
+
+// poll calls a stepper. Its panic becomes an error, so that what it did is told
+// with the time and the handle.
+func poll(s Stepper, now time.Time) (next time.Time, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{v, debug.Stack()}
+		}
+	}()
+	return s.Poll(now)
+}
+
+// polled is what a step is called that calls t's stepper.
+func (t *Transport) polled() string { return "poll of " + t.name }
 
 // again has the stepper called at next.
 func (t *Transport) again(next time.Time) {
@@ -212,9 +229,5 @@ func (n *Network) count() error {
 	if n.cfg.MaxSteps < 0 || n.steps <= n.cfg.MaxSteps {
 		return nil
 	}
-	e := &LivelockError{Time: unix(n.now), Steps: n.steps}
-	if n.last != nil {
-		e.Handle = n.last.name
-	}
-	return e
+	return n.livelock()
 }
