@@ -248,28 +248,33 @@ func (k *Kernel) apply(u update) {
 	}
 }
 
-// again asks for everything again, after announcements were lost, and forgets
-// what is known without asking: only about one interface if ifindex is not 0.
+// again asks for everything again, after announcements were lost or an
+// interface has changed, and forgets what is known without asking. It is about
+// one interface only if ifindex is not 0.
 func (k *Kernel) again(ifindex int) {
 	k.mu.Lock()
-	var all []*node
+	var known []update
+	var dead []*node
 	k.nodes.all(func(n *node) {
-		if ifindex != 0 && n.ifindex != ifindex {
+		if k.closed || ifindex != 0 && n.ifindex != ifindex {
 			return
 		}
-		if n.answer.Load().err == ErrPending {
-			all = append(all, n)
-		} else {
+		if n.answer.Load().err != ErrPending {
 			k.nodes.remove(n)
+			return
 		}
-	})
-	var known []update
-	for _, n := range all {
-		if u, ok, err := k.source.get(n.hop, n.ifindex); !k.closed && err == nil && ok && u.state != incomplete {
+		if _, err := k.source.link(n.ifindex); err != nil {
+			k.die(n, err)
+			k.calls.Add(1)
+			dead = append(dead, n)
+		} else if u, ok, err := k.source.get(n.hop, n.ifindex); err == nil && ok && u.state != incomplete {
 			known = append(known, u)
 		}
-	}
+	})
 	k.mu.Unlock()
+	for _, n := range dead {
+		k.tell(n)
+	}
 	for _, u := range known {
 		k.apply(u)
 	}

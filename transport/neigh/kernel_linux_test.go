@@ -194,7 +194,7 @@ func TestLinksWithoutNeighbours(t *testing.T) {
 	if err := a.SetLink("eth0", false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.Lookup(addr("10.77.1.3"), a.Interfaces()[0].Index); !errors.Is(err, unix.ENETDOWN) {
+	if _, err := k.resolved(t, addr("10.77.1.3"), a.Interfaces()[0].Index); !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("an interface that is down: %v", err)
 	}
 	k.Close()

@@ -18,6 +18,22 @@
 //
 // Announcements are read by a goroutine: an answer may be from before a change
 // for as long as that takes, usually microseconds. Nothing announces a path MTU
-// that the kernel learns (or a redirect it follows), so that no answer is used
-// for longer than a second.
+// that the kernel learns (or a redirect it follows, or which of several default
+// routers of equal preference it takes), so that no answer is used for longer
+// than a second.
+//
+// # Many destinations
+//
+// When many destinations are looked up, answers are shared among those that no
+// route, no rule and nothing learnt about a single one tells apart: the kernel
+// is asked for one of them. Nothing is shared where a hash of the destination
+// chooses the way (multipath routes), or if there are more than 4096 prefixes in
+// all. Then, and for the first few destinations, each costs an exchange with the
+// kernel.
+//
+// # Limitations
+//
+// The kernel is asked for packets without a mark, a traffic class and a source,
+// and as far as IPv6 sources are concerned address labels of prefixes longer than
+// 64 bits are not told apart (ip-addrlabel(8)).
 package route

@@ -3,6 +3,7 @@
 package route
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -86,11 +87,29 @@ func (a *asker) close() {
 	a.ns.Close()
 }
 
-func (a *asker) ask(dst netip.Addr, ifindex int) (Route, error) {
+func (a *asker) divide(now int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.open(); err != nil {
-		return Route{}, err
+		return err
+	}
+	gen := a.k.Generation()
+	if a.k.regions.Load().current(gen, now) {
+		return nil // somebody else was faster
+	}
+	g, err := a.regions(gen, now+a.k.freshness)
+	if err != nil {
+		return nil // it changes all the time: destinations are asked for one by one
+	}
+	a.k.regions.Store(g)
+	return nil
+}
+
+func (a *asker) ask(dst netip.Addr, ifindex int) (r Route, shared bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.open(); err != nil {
+		return Route{}, false, err
 	}
 	if gen := a.k.Generation(); a.gen != gen {
 		a.gen, a.links = gen, make(map[int]mtus)
@@ -104,18 +123,18 @@ func (a *asker) ask(dst netip.Addr, ifindex int) (Route, error) {
 		}
 	})
 	if err != nil {
-		return Route{}, refusal(dst, err)
+		return Route{}, true, refusal(dst, err)
 	}
 	if len(answer) == 0 {
-		return Route{}, &Error{dst, NoRoute}
+		return Route{}, true, &Error{dst, NoRoute}
 	}
-	r, err := parse(answer[0].Data, dst)
+	r, shared, err = parse(answer[0].Data, dst)
 	if err != nil {
-		return Route{}, err
+		return Route{}, shared, err
 	}
 	m, err := a.mtu(r.IfIndex)
 	if err != nil {
-		return Route{}, err
+		return Route{}, false, err
 	}
 	link := m.v4
 	if dst.Is6() {
@@ -125,7 +144,7 @@ func (a *asker) ask(dst netip.Addr, ifindex int) (Route, error) {
 		r.MTU = link
 	}
 	r.MTU = min(r.MTU, maxPacket(dst))
-	return r, nil
+	return r, shared, nil
 }
 
 // refusal turns the errno by which the kernel tells the type of a route into
@@ -145,30 +164,19 @@ func refusal(dst netip.Addr, err error) error {
 }
 
 // parse reads an RTM_NEWROUTE message. The MTU is that of the route, or learnt
-// from ICMP, or 0.
-func parse(b []byte, dst netip.Addr) (r Route, err error) {
+// from ICMP, or 0. shared is false if something in it was learnt about this
+// destination: a path MTU, which expires, or a redirect.
+func parse(b []byte, dst netip.Addr) (r Route, shared bool, err error) {
 	if len(b) < unix.SizeofRtMsg {
-		return Route{}, &Error{dst, NoRoute}
+		return Route{}, false, &Error{dst, NoRoute}
 	}
-	switch b[7] { // types that refuse come as an errno or, of IPv6, as a route
-	case unix.RTN_UNICAST:
-		r.Type = Unicast
-	case unix.RTN_ANYCAST: // sent like any other, RFC 4291 section 2.6
-		r.Type = Unicast
-	case unix.RTN_LOCAL:
-		r.Type = Local
-	case unix.RTN_BROADCAST:
-		r.Type = Broadcast
-	case unix.RTN_MULTICAST:
-		r.Type = Multicast
-	case unix.RTN_UNREACHABLE:
-		return Route{}, &Error{dst, Unreachable}
-	case unix.RTN_BLACKHOLE:
-		return Route{}, &Error{dst, Blackhole}
-	case unix.RTN_PROHIBIT:
-		return Route{}, &Error{dst, Prohibit}
-	default:
-		return Route{}, &Error{dst, NoRoute}
+	r.Type = routeType(b[7])
+	if r.Type >= Blackhole {
+		return Route{}, true, &Error{dst, r.Type}
+	}
+	shared = binary.NativeEndian.Uint32(b[8:])&rtcfRedirected == 0
+	if dst.Is6() { // where a route of RTF_CACHE is marked, and others may expire too
+		shared = binary.NativeEndian.Uint32(b[8:])&unix.RTM_F_CLONED == 0
 	}
 	if dst.IsMulticast() {
 		r.Type = Multicast // IPv6 has unicast routes for groups
@@ -176,10 +184,14 @@ func parse(b []byte, dst netip.Addr) (r Route, err error) {
 	r.NextHop = dst
 	ad, err := rtnl.Attributes(b, unix.SizeofRtMsg)
 	if err != nil {
-		return Route{}, err
+		return Route{}, false, err
 	}
 	for ad.Next() {
 		switch ad.Type() {
+		case unix.RTA_CACHEINFO: // struct rta_cacheinfo; rta_expires is its third word
+			if c := ad.Bytes(); dst.Is4() && len(c) >= 12 && rtnl.Uint32(c[8:]) != 0 {
+				shared = false
+			}
 		case unix.RTA_OIF:
 			r.IfIndex = int(rtnl.Uint32(ad.Bytes()))
 		case unix.RTA_PREFSRC:
@@ -201,5 +213,30 @@ func parse(b []byte, dst netip.Addr) (r Route, err error) {
 			})
 		}
 	}
-	return r, ad.Err()
+	return r, shared, ad.Err()
+}
+
+// rtcfRedirected is RTCF_REDIRECTED in <linux/in_route.h>.
+const rtcfRedirected = 0x00040000
+
+// routeType translates rtm_type. Types that refuse come as an errno or, of
+// IPv6, as a route.
+func routeType(rtn uint8) Type {
+	switch rtn {
+	case unix.RTN_UNICAST, unix.RTN_ANYCAST: // the latter is sent like any other, RFC 4291 section 2.6
+		return Unicast
+	case unix.RTN_LOCAL:
+		return Local
+	case unix.RTN_BROADCAST:
+		return Broadcast
+	case unix.RTN_MULTICAST:
+		return Multicast
+	case unix.RTN_UNREACHABLE:
+		return Unreachable
+	case unix.RTN_BLACKHOLE:
+		return Blackhole
+	case unix.RTN_PROHIBIT:
+		return Prohibit
+	}
+	return NoRoute
 }

@@ -11,15 +11,12 @@ import (
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
-	"protean/transport"
 	"protean/transport/netlab"
 	"protean/transport/route"
 	"protean/transport/transporttest"
 )
 
 func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
-
-func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // open returns a Kernel of a node that forgets nothing by time.
 func open(t testing.TB, n *netlab.Node) *route.Kernel {
@@ -81,6 +78,9 @@ func (r kernelRoute) message() *rtnetlink.RouteMessage {
 	} else if dst.Addr().Is4() && r.kind == 0 {
 		m.Scope = unix.RT_SCOPE_LINK
 	}
+	if r.kind == unix.RTN_LOCAL {
+		m.Scope = unix.RT_SCOPE_HOST
+	}
 	if r.src != "" {
 		m.Attributes.Src = addr(r.src).AsSlice()
 	}
@@ -98,11 +98,6 @@ func add(t testing.TB, n *netlab.Node, r kernelRoute) {
 func remove(t testing.TB, n *netlab.Node, r kernelRoute) {
 	t.Helper()
 	change(t, n, func(c *rtnetlink.Conn) error { return c.Route.Delete(r.message()) })
-}
-
-// way is a route in short.
-func way(kind route.Type, src, next string, ifindex, mtu int) route.Route {
-	return route.Route{Type: kind, Route: transport.Route{Src: addr(src), NextHop: addr(next), IfIndex: ifindex, MTU: mtu}}
 }
 
 // until looks a destination up until the answer is as wanted.

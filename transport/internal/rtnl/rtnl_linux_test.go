@@ -1,0 +1,112 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package rtnl
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"protean/transport/netlab"
+	"protean/transport/transporttest"
+)
+
+func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
+
+func nlmsg(kind, flags uint16, body []byte) []byte {
+	b := binary.NativeEndian.AppendUint32(nil, uint32(unix.NLMSG_HDRLEN+len(body)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = binary.NativeEndian.AppendUint16(b, flags)
+	b = append(append(b, make([]byte, 8)...), body...)
+	return append(b, make([]byte, -len(b)&3)...)
+}
+
+func TestPartsOfADump(t *testing.T) {
+	one, two := nlmsg(24, 0, []byte("one")), nlmsg(24, 0, []byte("two"))
+	failure := nlmsg(unix.NLMSG_ERROR, 0, binary.NativeEndian.AppendUint32(nil, uint32(0xffffffff-uint32(unix.EPERM)+1)))
+	for _, c := range []struct {
+		name string
+		b    []byte
+		want []string
+		done bool
+		err  error
+	}{
+		{"nothing", nil, nil, false, nil},
+		{"two", slices.Concat(one, two), []string{"one", "two"}, false, nil},
+		{"the last", slices.Concat(one, nlmsg(unix.NLMSG_DONE, 0, nil), two), []string{"one"}, true, nil},
+		{"an error", slices.Concat(one, failure), []string{"one"}, true, unix.EPERM},
+		{"changed meanwhile", nlmsg(24, unix.NLM_F_DUMP_INTR, nil), nil, true, unix.EINTR},
+		{"cut off", slices.Concat(one, two[:len(two)-2]), []string{"one"}, false, nil},
+	} {
+		var got []string
+		done, err := part(c.b, func(_ uint16, b []byte) bool { got = append(got, string(b)); return true })
+		if !slices.Equal(got, c.want) || done != c.done || !errors.Is(err, c.err) {
+			t.Errorf("%s: %q, %v, %v", c.name, got, done, err)
+		}
+	}
+	n := 0
+	if done, _ := part(slices.Concat(one, two), func(uint16, []byte) bool { n++; return false }); !done || n != 1 {
+		t.Errorf("ended early: %v after %d", done, n)
+	}
+}
+
+func FuzzMessages(f *testing.F) {
+	f.Add(slices.Concat(nlmsg(24, 0, []byte("one")), nlmsg(unix.NLMSG_ERROR, 0, nil)))
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n := 0
+		part(b, func(_ uint16, body []byte) bool { n += len(body); return true })
+		if n > len(b) {
+			t.Errorf("%d bytes of messages in %d", n, len(b))
+		}
+	})
+}
+
+func TestATableIsReadToItsEndOrNot(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a := lab.Node("a")
+	const routes = 3000 // several datagrams
+	if err := a.Do(func() error {
+		c, err := Dial("")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for i := range routes {
+			rtm := make([]byte, unix.SizeofRtMsg)
+			rtm[0], rtm[1], rtm[4], rtm[7] = unix.AF_INET, 32, unix.RT_TABLE_MAIN, unix.RTN_BLACKHOLE
+			_, err := Execute(c, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_ACK, rtm, func(ae *netlink.AttributeEncoder) {
+				ae.Bytes(unix.RTA_DST, []byte{11, 0, byte(i >> 8), byte(i)})
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, most := range []int{routes + 1000, 5} {
+		n := 0
+		err := Dump(a.NetNS(), unix.RTM_GETROUTE, []byte{0: unix.AF_INET, 11: 0}, func(kind uint16, b []byte) bool {
+			if kind == unix.RTM_NEWROUTE && b[7] == unix.RTN_BLACKHOLE {
+				n++
+			}
+			return n < most
+		})
+		if err != nil || n != min(most, routes) {
+			t.Errorf("of %d, at most %d: read %d, %v", routes, most, n, err)
+		}
+	}
+	if err := Dump(a.NetNS(), 9999, make([]byte, 16), func(uint16, []byte) bool { return true }); !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("no such table: %v", err)
+	}
+	if err := Dump("/nowhere", unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), func(uint16, []byte) bool { return true }); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no such namespace: %v", err)
+	}
+}
