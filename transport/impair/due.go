@@ -87,6 +87,7 @@ func (x *Pipe[M]) Clear() {
 			h.ring.drop()
 			x.end(f, Cleared)
 		}
+		h.seq = 0
 	}
 	x.Reset()
 }

@@ -71,6 +71,7 @@ func (x *Pipe[M]) release(i int, now int64) {
 			x.end(f, c.fate)
 		} else {
 			x.finish(f, now)
+			x.copies(now)
 		}
 	}
 	h := &x.holds[i]

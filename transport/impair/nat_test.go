@@ -46,7 +46,7 @@ func want(t *testing.T, what string, got, want []byte) {
 // sealed returns the packet of a protocol whose checksum is at an offset of
 // the payload, made right; pseudo says whether it covers the addresses.
 func sealed(src, dst string, protocol uint8, payload []byte, at int, pseudo bool) []byte {
-	b := make([]byte, 0)
+	var b []byte
 	payload = bytes.Clone(payload)
 	v6 := bytes.ContainsRune([]byte(src), ':')
 	if v6 {

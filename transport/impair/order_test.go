@@ -103,6 +103,76 @@ func TestCopiesHaveTheirOwnFate(t *testing.T) {
 	within(t, "both arrive", hist[2], n, 0.25)
 }
 
+func TestCopiesAreMadeBehindAQueue(t *testing.T) {
+	for _, text := range []string{
+		"rate 8mbit codel duplicate 100%", "reorder 100% distance 1 hold 1ms duplicate 100%", "delay 1ms duplicate 100% rate 8mbit duplicate 100%",
+	} {
+		l := newLab(t, nil, text, "")
+		want := 20
+		if text[0] == 'd' {
+			want = 40
+		}
+		if got := l.stream(10, time.Microsecond); len(got) != want {
+			t.Errorf("%s: %d packets arrived of 10, want %d", text, len(got), want)
+		}
+	}
+}
+
+func TestClearEmptiesThePipe(t *testing.T) {
+	for _, text := range []string{
+		"delay 1s", "delay 1s overtake", "rate 1kbit codel", "reorder 100% distance 9", "rate 1kbit", "duplicate 100% delay 1s",
+		"delay 1ms rate 1kbit codel delay 1s",
+	} {
+		l := newLab(t, nil, text, "")
+		for i := range 10 {
+			l.send(0, i, packet4("10.0.0.1", "10.0.0.2", 253, make([]byte, 80)))
+		}
+		l.pass(2 * time.Millisecond)
+		out := len(l.out[0])
+		l.pipes[0].Clear()
+		l.balance()
+		l.pass(time.Hour)
+		if len(l.out[0]) != out || l.pipes[0].Stats().Cleared != uint64(10-out) {
+			t.Errorf("%s: %d packets arrive after Clear: %+v", text, len(l.out[0])-out, l.pipes[0].Stats())
+		}
+		// It goes on.
+		l.send(0, 99, packet4("10.0.0.1", "10.0.0.2", 253, make([]byte, 80)))
+		l.pass(time.Hour)
+		l.balance()
+		if len(l.out[0]) == out {
+			t.Errorf("%s: nothing arrives that was sent after Clear", text)
+		}
+	}
+}
+
+func TestUnderANewProgramOldPacketsFinish(t *testing.T) {
+	l := newLab(t, nil, "rate 8mbit codel duplicate 100% delay 1ms", "")
+	for i := range 10 {
+		l.send(0, i, make([]byte, 1000))
+	}
+	f, _, err := (&Link{}).Compile(Pipeline{Rate{Bits: 8e6, CoDel: &CoDel{}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.pipes[0].Set(f)
+	for i := range 10 {
+		l.send(0, 100+i, make([]byte, 1000))
+	}
+	l.pass(time.Hour)
+	l.balance()
+	var old, new int
+	for _, a := range l.out[0] {
+		if a.meta < 100 {
+			old++
+		} else {
+			new++
+		}
+	}
+	if old != 20 || new != 10 {
+		t.Errorf("%d old packets and %d new ones arrived, want 20 and 10", old, new)
+	}
+}
+
 func TestDuplicationHasItsProbabilityAndCanBeRepeated(t *testing.T) {
 	const n = 20000
 	l := newLab(t, nil, "duplicate 20% duplicate 50%", "")

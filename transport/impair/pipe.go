@@ -19,7 +19,7 @@ type Pipe[M any] struct {
 	ring    ring[*flight[M]] // in order
 	loose   []looseRef[M]    // a heap of those that are not
 	holds   []hold[M]        // of the stages that hold packets
-	pending []*flight[M]     // go on when the packet at work is done with
+	pending []*flight[M]     // copies, which go on when the packet at work is done with
 	pool    []*flight[M]     // unused
 }
 
@@ -81,7 +81,6 @@ func NewPipe[M any](c Carrier[M], p *Program, seq *uint64) *Pipe[M] {
 // Set has the pipe go on with another program. Packets that are in the pipe
 // finish what they have begun under the old one.
 func (x *Pipe[M]) Set(p *Program) {
-	p.core.stats = &x.stats
 	p.core.memory = x.carrier
 	x.prog = p
 	x.holds = slices.DeleteFunc(x.holds, func(h hold[M]) bool { return h.ring.n == 0 })

@@ -40,6 +40,9 @@ type Rate struct {
 const (
 	DefaultQueuePackets = 1000 // as the txqueuelen of Linux interfaces
 	OpportunityBytes    = 1500
+
+	maxBits  = 1e15    // so that no product overflows
+	maxBurst = 1 << 29 // the same
 )
 
 // String implements [Stage].
@@ -73,8 +76,10 @@ func (r Rate) check() string {
 		return "has both a trace and a speed"
 	case len(r.Trace) == 0 && r.Bits <= 0:
 		return "the speed is not positive"
-	case r.Burst < 0:
-		return "the burst is negative"
+	case r.Bits > maxBits:
+		return "the speed is more than 1000 tbit"
+	case r.Burst < 0 || r.Burst > maxBurst:
+		return "the burst is not in 0 to 512mb"
 	case r.Packets < 0 || r.Bytes < 0:
 		return "the limit is negative"
 	}

@@ -51,13 +51,18 @@ func (x *Pipe[M]) double(f *flight[M]) {
 
 // follow has everything go on that had to wait for the packet at work.
 func (x *Pipe[M]) follow(now int64) {
+	x.copies(now)
+	for i := range x.holds {
+		x.release(i, now)
+	}
+}
+
+// copies has the copies go on.
+func (x *Pipe[M]) copies(now int64) {
 	for len(x.pending) > 0 {
 		f := x.pending[0]
 		x.pending = append(x.pending[:0], x.pending[1:]...)
 		x.finish(f, now)
-	}
-	for i := range x.holds {
-		x.release(i, now)
 	}
 }
 

@@ -84,7 +84,6 @@ type core struct {
 	back   bool
 	hooked bool
 	hook   Hook
-	stats  *Stats
 	memory memory
 
 	now    int64
