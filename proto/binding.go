@@ -27,6 +27,7 @@ type Binding struct {
 	errorHandler ErrorHandler
 	sentHandler  SentHandler
 	pathHandler  PathMTUHandler
+	fragHandler  FragmentHandler
 	runner       Runner
 	concurrent   bool
 	conn         connKind

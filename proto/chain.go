@@ -51,9 +51,11 @@ func buildChain(protocol int, all []*Binding, tap bool) *chain {
 
 // rank orders those who are asked: first the Conns with a peer, which take its
 // packets alone, last the Conns that take what is left, those with an address
-// of their own first.
+// of their own first, and behind them who asked to be last.
 func (b *Binding) rank() int {
 	switch {
+	case b.opts.Last:
+		return 5
 	case b.conn == connDial && b.peer.local.IsValid():
 		return 0
 	case b.conn == connDial:

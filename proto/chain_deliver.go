@@ -25,6 +25,9 @@ func (q *queue) deliverChain(c *chain, p *Packet) {
 	}
 	reason := transport.NoHandler
 	for _, b := range c.takers {
+		if b.opts.Last && reason != transport.NoHandler {
+			break
+		}
 		if r := b.accepts(p); r != transport.DropNone {
 			reason = r
 			continue

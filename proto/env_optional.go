@@ -59,6 +59,20 @@ func (e *Env) Unclaim(ifindex int, addr netip.Addr) error {
 	return e.b.letGo(membership{"claim", ifindex, addr, ""})
 }
 
+// Claimed reports whether an address has been taken over with Claim, by any
+// binding of the host.
+func (e *Env) Claimed(addr netip.Addr) bool {
+	ms := &e.b.host.members
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for m := range ms.all {
+		if m.kind == "claim" && m.addr.WithZone("") == addr {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *Env) can(able bool, feature string) error {
 	switch {
 	case !e.live:

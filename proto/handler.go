@@ -91,6 +91,17 @@ type PathMTUHandler interface {
 	HandlePathMTU(env *Env, dst netip.Addr, mtu int) error
 }
 
+// A FragmentHandler is told of fragments about which an ICMP error is due: time
+// exceeded about the first fragment of a datagram that was given up since the
+// others did not come in time (RFC 792, RFC 4443 section 3.3), and parameter
+// problem about an IPv6 fragment that cannot be (RFC 8200 section 4.5, RFC 7112).
+// It is told of those of its own protocols, and may send the error with
+// Env.Unreachable, which the arguments are for. Where the transport reassembles
+// there are none. p is valid until HandleFragment returns.
+type FragmentHandler interface {
+	HandleFragment(env *Env, p *Packet, typ, code uint8, arg uint32) error
+}
+
 // A SentHandler is told when packets left that were sent with Header.Stamp. s
 // is valid until HandleSent returns.
 type SentHandler interface {

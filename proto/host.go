@@ -78,7 +78,9 @@ type Host struct {
 	ids      identifications
 	paths    pathMTUs
 	errs     netErrors
-	tapped   atomic.Bool // the host looks at ICMP; see needTap
+
+	complaints complaints
+	tapped     atomic.Bool // the host looks at ICMP; see needTap
 
 	mu       sync.Mutex // guards what follows; not held during callbacks
 	bindings atomic.Pointer[[]*Binding]

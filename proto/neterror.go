@@ -18,6 +18,7 @@ type netErrors struct {
 	bucket bucket
 
 	reported, unmatched, forged, limited atomic.Uint64
+	sent, withheld                       atomic.Uint64 // by Env.Unreachable
 }
 
 // Of errors from the network, so many are looked into per second, and so many
@@ -27,16 +28,22 @@ const (
 	errorBurst = 1000
 )
 
-// NetworkErrorStats counts errors from the network.
+// NetworkErrorStats counts errors from the network, and to it.
 type NetworkErrorStats struct {
 	Reported  uint64 // about packets of the host's own; told to whoever sent them, if it wants to know
 	Unmatched uint64 // about packets that were not sent, or too long ago: late, or forged
 	Forged    uint64 // about packets that were sent, but with an MTU that cannot be
 	Limited   uint64 // not looked into, since there were too many at once
+
+	Sent     uint64 // ICMP errors sent with Env.Unreachable
+	Withheld uint64 // not sent, since the rules or the rate limits forbid it
 }
 
 func (s *netErrors) stats() NetworkErrorStats {
-	return NetworkErrorStats{s.reported.Load(), s.unmatched.Load(), s.forged.Load(), s.limited.Load()}
+	return NetworkErrorStats{
+		Reported: s.reported.Load(), Unmatched: s.unmatched.Load(), Forged: s.forged.Load(), Limited: s.limited.Load(),
+		Sent: s.sent.Load(), Withheld: s.withheld.Load(),
+	}
 }
 
 func (s *netErrors) allowed(now int64) bool {

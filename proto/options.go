@@ -18,6 +18,13 @@ type Options struct {
 	// result does not count, and it excludes nobody.
 	Observe bool
 
+	// Last has packets offered to the handler that all others have passed on, or
+	// for which there is no other: not those that were dropped, or that the
+	// options of others exclude. It excludes nobody. Together with AnyProtocol,
+	// on a transport that cannot deliver every protocol, it means Protocols and
+	// those that others have registered for.
+	Last bool
+
 	// Foreign has packets delivered that are not to an address of this host.
 	// The transport must have Caps.Foreign.
 	Foreign bool

@@ -48,7 +48,7 @@ func newQueue(h *Host, tq transport.Queue, index int) *queue {
 	q.out.init(h, &q.tx)
 	q.passing.init()
 	if !h.caps.Reassembles {
-		q.frags = newReassembly(&h.cfg.Reassembly)
+		q.frags = newReassembly(q)
 	}
 	return q
 }

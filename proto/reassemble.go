@@ -16,13 +16,46 @@ type reassembly struct {
 	r     *frag.Reassembler // nil until the first fragment: most hosts never see one
 	d     frag.Datagram
 	whole Packet     // what d holds, as a packet
+	part  Packet     // a fragment given up
 	seen  frag.Stats // what has been counted
 	dirty bool       // there is more to count
 	next  int64      // when the next datagram is given up, host time
 }
 
-func newReassembly(c *frag.Config) *reassembly {
-	return &reassembly{cfg: c, next: never}
+func newReassembly(q *queue) *reassembly {
+	c := q.h.cfg.Reassembly
+	user := c.OnExpire
+	c.OnExpire = func(x *frag.Expired) {
+		if user != nil {
+			user(x)
+		}
+		q.expired(x)
+	}
+	return &reassembly{cfg: &c, next: never}
+}
+
+// expired tells of a datagram whose first fragment alone is left.
+func (q *queue) expired(x *frag.Expired) {
+	p := &q.frags.part
+	if x.First == nil || p.Load(x.First, transport.Arrival{
+		IfIndex: x.Meta.IfIndex, Flags: transport.FlagHeaderVerified | transport.Flags(x.Meta.Cookie),
+	}) != 0 {
+		return
+	}
+	if x.Version == 6 {
+		q.fragmentProblem(p, wire.ICMPv6TimeExceeded, wire.ICMPv6ReassemblyExceeded, 0)
+		return
+	}
+	q.fragmentProblem(p, wire.ICMPv4TimeExceeded, wire.ICMPv4ReassemblyExceeded, 0)
+}
+
+// fragmentProblem tells the handlers that an ICMP error about p is due.
+func (q *queue) fragmentProblem(p *Packet, typ, code uint8, arg uint32) {
+	for _, b := range *q.h.bindings.Load() {
+		if b.fragHandler != nil && b.wants(int(p.Protocol())) {
+			q.with(b, "HandleFragment", func(env *Env) error { return b.fragHandler.HandleFragment(env, p, typ, code, arg) })
+		}
+	}
 }
 
 // fragment takes in a fragment. A handler that wants fragments as they are has
@@ -45,7 +78,11 @@ func (q *queue) fragment(c *chain, p *Packet) {
 	if f.r == nil {
 		f.r = frag.NewReassembler(f.cfg)
 	}
-	if f.r.Feed(q.out.time(), p.Data, frag.Meta{IfIndex: p.IfIndex}, &f.d) != frag.Complete {
+	v := f.r.Feed(q.out.time(), p.Data, frag.Meta{IfIndex: p.IfIndex, Cookie: uint64(p.Type().Flag())}, &f.d)
+	if v != frag.Complete {
+		if code, pointer, ok := v.ParameterProblem(p.Data); ok {
+			q.fragmentProblem(p, wire.ICMPv6ParamProblem, code, pointer)
+		}
 		return
 	}
 	flags := transport.FlagHeaderVerified | p.TimeSource().Flag() | p.Type().Flag()

@@ -75,6 +75,7 @@ func (h *Host) newBinding(hd Handler, o *Options) (*Binding, error) {
 	b.errorHandler, _ = hd.(ErrorHandler)
 	b.sentHandler, _ = hd.(SentHandler)
 	b.pathHandler, _ = hd.(PathMTUHandler)
+	b.fragHandler, _ = hd.(FragmentHandler)
 	b.runner, _ = hd.(Runner)
 	_, b.concurrent = hd.(Concurrent)
 	if b.runner != nil && (h.caps.Stepped || h.mode.Load() == modePoll) {
@@ -131,7 +132,7 @@ func (h *Host) register(b *Binding) error {
 
 // numbers are the transport binds that b needs.
 func (b *Binding) numbers() (n []int) {
-	if b.opts.AnyProtocol {
+	if b.opts.AnyProtocol && (b.host.caps.Foreign || !b.opts.Last) {
 		return []int{transport.AnyProtocol}
 	}
 	for _, p := range b.protocols {
@@ -173,7 +174,7 @@ func (b *Binding) wants(protocol int) bool {
 
 // conflicts reports whether b and other cannot both be registered.
 func (b *Binding) conflicts(other *Binding) bool {
-	if b.opts.Observe || other.opts.Observe {
+	if b.opts.Observe || other.opts.Observe || b.opts.Last || other.opts.Last {
 		return false
 	}
 	if b.opts.Shared && other.opts.Shared && !b.shadows(other) {
