@@ -27,6 +27,7 @@ func TestNothingAllocates(t *testing.T) {
 	options := make([]byte, 0, 64)
 	var sink int
 
+	nd := wire.NeighborFields{Target: v6b, HasLinkAddr: true}
 	must := func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -106,6 +107,13 @@ func TestNothingAllocates(t *testing.T) {
 			a, bad := wire.ParseARP(f.Payload())
 			good(bad)
 			sink += int(a.Op())
+		}},
+		{"neighbour discovery", func() {
+			must(nd.Marshal(buf, nd.Target, nd.Target))
+			n, bad := wire.ParseNeighbor(wire.ICMPv6(buf[:nd.Len()]))
+			good(bad)
+			hw, _ := n.LinkAddr()
+			sink += int(hw[0])
 		}},
 	}
 	for _, tt := range tests {

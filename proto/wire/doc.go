@@ -1,8 +1,8 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
 // Package wire reads and writes the headers that IP protocols meet: IPv4 with
-// its options, IPv6 with its extension headers, ICMPv4, ICMPv6, UDP, Ethernet
-// with VLAN tags, and ARP. It does no input or output and keeps no state.
+// its options, IPv6 with its extension headers, ICMPv4, ICMPv6, neighbour
+// solicitations and advertisements, UDP, Ethernet with VLAN tags, and ARP. It does no input or output and keeps no state.
 //
 // # Reading
 //

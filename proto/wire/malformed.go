@@ -21,8 +21,8 @@ const (
 	// TooShort: fewer bytes than the fixed part of the header.
 	TooShort
 
-	// BadVersion: the IP version is not the one expected, or an ARP packet is
-	// not for Ethernet and IPv4.
+	// BadVersion: the IP version is not the one expected, an ARP packet is not
+	// for Ethernet and IPv4, or a message is not of the kind expected.
 	BadVersion
 
 	// BadHeaderLen: a header length field is less than the fixed header.
