@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"protean/transport"
+	"protean/transport/afpacket"
 	"protean/transport/netlab"
 	"protean/transport/rawip"
 	"protean/transport/sim"
@@ -46,6 +47,12 @@ func TestCapabilitiesInTheGuideAreThoseOfTheCode(t *testing.T) {
 			defer tr.Close()
 			columns[name] = tr.Caps()
 		}
+		tr, err := afpacket.Open(&afpacket.Config{Interface: "eth0", NetNS: lab.Node("a").NetNS()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		columns["afpacket"] = tr.Caps()
 		compare(t, columns)
 	})
 }

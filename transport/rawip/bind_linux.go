@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
 
 // A binding is what receives one protocol.
@@ -34,7 +35,7 @@ func (t *Transport) Bind(protocol int) error {
 	}
 	b := &binding{guard: noGuard{}}
 	if !t.cfg.NoGuard {
-		g, err := t.openGuard(p)
+		g, err := sockio.OpenGuard(t.ns, int(p), t.caps.V4, t.caps.V6)
 		if err != nil {
 			return err
 		}

@@ -97,26 +97,17 @@ func (t *Transport) excluded(p *transport.Packet) bool {
 
 // memberships checks the arguments of Join and Leave.
 func (t *Transport) memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]sockio.Membership, error) {
-	group = group.Unmap().WithZone("")
-	switch {
-	case t.cfg.SendOnly:
+	if t.cfg.SendOnly {
 		return nil, unsupported("receiving with SendOnly")
-	case !group.IsMulticast():
-		return nil, addrError("it is not a multicast address", group)
+	}
+	all, err := sockio.Memberships(ifindex, group, sources)
+	switch group = group.Unmap(); {
+	case err != nil:
+		return nil, opWrap("bind", err)
 	case group.Is6() && !t.caps.V6 || group.Is4() && !t.caps.V4:
 		return nil, addrError("the transport does not carry its family", group)
 	case ifindex <= 0:
 		return nil, opError("join", "setsockopt", unix.ENODEV)
-	}
-	if len(sources) == 0 {
-		return []sockio.Membership{{IfIndex: ifindex, Group: group}}, nil
-	}
-	var all []sockio.Membership
-	for _, s := range sources {
-		if s = s.Unmap().WithZone(""); s.Is6() != group.Is6() || !s.IsValid() {
-			return nil, addrError("it is not a source of the group's family", s)
-		}
-		all = append(all, sockio.Membership{IfIndex: ifindex, Group: group, Source: s})
 	}
 	return all, nil
 }

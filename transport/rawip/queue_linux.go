@@ -4,7 +4,6 @@ package rawip
 
 import (
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,7 +99,7 @@ func (q *queue) Wait(until time.Time) error {
 		return nil
 	}
 	err := q.links.err
-	if err == nil && !q.linger(until) {
+	if err == nil && !q.Linger(&q.pacer, until, q.rx.taken, q.poll) {
 		err = q.Block(until, q.rx.readable)
 	}
 	q.rx.room = false
@@ -108,25 +107,6 @@ func (q *queue) Wait(until time.Time) error {
 		return net.ErrClosed
 	}
 	return err
-}
-
-// linger is poll that gives packets a moment to come, see package pace. A Wake
-// is noticed after that moment.
-func (q *queue) linger(until time.Time) bool {
-	now := time.Now()
-	if !until.IsZero() && until.Sub(now) < pace.Nap+pace.Linger {
-		return q.poll(0)
-	}
-	if q.pacer.Next(now, q.rx.taken) {
-		sockio.Nap(pace.Nap)
-		if q.poll(0) {
-			return true
-		}
-		q.pacer.Idle()
-		return false
-	}
-	runtime.Gosched()
-	return q.poll(pace.Linger)
 }
 
 // Stats implements [transport.StatsReader].

@@ -20,6 +20,26 @@ type Membership struct {
 	Group, Source netip.Addr
 }
 
+// Memberships checks the arguments of transport.Multicaster. The error is a
+// *net.AddrError.
+func Memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]Membership, error) {
+	group = group.Unmap().WithZone("")
+	if !group.IsMulticast() {
+		return nil, &net.AddrError{Err: "it is not a multicast address", Addr: group.String()}
+	}
+	if len(sources) == 0 {
+		return []Membership{{IfIndex: ifindex, Group: group}}, nil
+	}
+	var all []Membership
+	for _, s := range sources {
+		if s = s.Unmap().WithZone(""); s.Is6() != group.Is6() || !s.IsValid() {
+			return nil, &net.AddrError{Err: "it is not a source of the group's family", Addr: s.String()}
+		}
+		all = append(all, Membership{IfIndex: ifindex, Group: group, Source: s})
+	}
+	return all, nil
+}
+
 // Set changes the membership of one socket. It works on a duplicate of the
 // descriptor, since package net takes what it is given into its poller; a
 // membership belongs to the socket that the two share.

@@ -73,6 +73,8 @@ type Messages struct {
 	per  int // bytes of control messages each
 }
 
+// NewMessages returns n headers, each with room for an address and for ctl bytes
+// of control messages.
 func NewMessages(n, ctl int) Messages {
 	m := Messages{
 		Hdr:  make([]unix.Mmsghdr, n),
@@ -86,7 +88,9 @@ func NewMessages(n, ctl int) Messages {
 		h.Iov = &m.iov[i]
 		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&m.Addr[i]))
-		h.Control = &m.ctl[i*ctl]
+		if ctl > 0 {
+			h.Control = &m.ctl[i*ctl]
+		}
 	}
 	return m
 }

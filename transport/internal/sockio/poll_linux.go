@@ -4,12 +4,15 @@ package sockio
 
 import (
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/pace"
 )
 
 // A Poller waits for any number of sockets without a goroutine for each: they
@@ -76,12 +79,6 @@ func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 	return 0
 }
 
-// Nap blocks the thread for d, or until a signal.
-func Nap(d time.Duration) {
-	ts := unix.NsecToTimespec(int64(d))
-	unix.Nanosleep(&ts, nil)
-}
-
 // Woken reports whether a Wake is due, and takes it.
 func (p *Poller) Woken() bool { return p.woken.Swap(false) }
 
@@ -141,4 +138,25 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 		return nil
 	}
 	return err
+}
+
+// Linger is poll, which calls Events, with a moment for packets to come before
+// the caller blocks; see package pace. taken is how many came so far. A Wake is
+// noticed after that moment.
+func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, poll func(time.Duration) bool) bool {
+	now := time.Now()
+	if !until.IsZero() && until.Sub(now) < pace.Nap+pace.Linger {
+		return poll(0)
+	}
+	if pacer.Next(now, taken) {
+		ts := unix.NsecToTimespec(int64(pace.Nap))
+		unix.Nanosleep(&ts, nil)
+		if poll(0) {
+			return true
+		}
+		pacer.Idle()
+		return false
+	}
+	runtime.Gosched()
+	return poll(pace.Linger)
 }

@@ -1,0 +1,52 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// recvControl is the room for the control messages of one received packet:
+// PACKET_AUXDATA with 20 bytes and SO_TIMESTAMPNS with 16, each behind a header
+// of 16.
+const recvControl = 80
+
+// parse reads control messages in the layout of cmsg(3), over bytes: anything
+// that does not fit ends it.
+func (f *frame) parse(b []byte) {
+	for len(b) >= unix.SizeofCmsghdr {
+		var n uint64 // size_t
+		if unix.SizeofPtr == 8 {
+			n = binary.NativeEndian.Uint64(b)
+		} else {
+			n = uint64(binary.NativeEndian.Uint32(b))
+		}
+		if n < unix.SizeofCmsghdr || n > uint64(len(b)) {
+			return
+		}
+		level := binary.NativeEndian.Uint32(b[unix.SizeofPtr:])
+		kind := binary.NativeEndian.Uint32(b[unix.SizeofPtr+4:])
+		d := b[unix.CmsgLen(0):n]
+		switch {
+		case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPNS_NEW && len(d) >= 16:
+			f.time = int64(binary.NativeEndian.Uint64(d))*1e9 + int64(binary.NativeEndian.Uint64(d[8:]))
+		case level == unix.SOL_PACKET && kind == unix.PACKET_AUXDATA && len(d) >= sizeofAuxdata:
+			f.auxdata(d)
+		}
+		b = b[min(uint64(unix.CmsgSpace(int(n)-unix.CmsgLen(0))), uint64(len(b))):]
+	}
+}
+
+const sizeofAuxdata = 20 // of struct tpacket_auxdata
+
+// auxdata reads struct tpacket_auxdata of <linux/if_packet.h>.
+func (f *frame) auxdata(d []byte) {
+	ne := binary.NativeEndian
+	f.status = ne.Uint32(d)
+	f.len = ne.Uint32(d[4:])
+	f.net = ne.Uint16(d[14:])
+	f.tci = ne.Uint16(d[16:])
+	f.tpid = ne.Uint16(d[18:])
+}

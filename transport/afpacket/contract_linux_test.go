@@ -1,0 +1,84 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+
+	"protean/transport"
+	"protean/transport/netlab"
+	"protean/transport/transporttest"
+)
+
+var everyCombination = flag.Bool("every", false, "have the contract kept by every combination of ring, socket type, sender and queues")
+
+// small makes rings small, which are made anew some hundred times.
+func small(c Config) Config {
+	c.BlockSize, c.Blocks, c.RetireTimeout = 64<<10, 8, 1e6
+	return c
+}
+
+func TestKeepsTheContract(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cfg  Config
+	}{
+		{"V3", Config{}},
+		{"V2, four queues", Config{Ring: V2, Queues: 4}},
+		{"no ring, cooked", Config{Ring: None, Cooked: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) { keepsContract(t, c.cfg, transporttest.Poison) })
+	}
+}
+
+// TestEveryCombinationKeepsTheContract takes minutes.
+func TestEveryCombinationKeepsTheContract(t *testing.T) {
+	if !*everyCombination {
+		t.Skip("-every is not set")
+	}
+	for _, r := range []Ring{V3, V2, None} {
+		for _, cooked := range []bool{false, true} {
+			for _, queues := range []int{1, 4} {
+				for name, wrap := range map[string]func(transport.Transport) transport.Transport{"bare": nil, "poisoned": transporttest.Poison} {
+					name := fmt.Sprintf("ring %d, cooked %v, %d queues, %s", r, cooked, queues, name)
+					t.Run(name, func(t *testing.T) {
+						keepsContract(t, Config{Ring: r, Cooked: cooked, Queues: queues}, wrap)
+					})
+				}
+			}
+		}
+	}
+	t.Run("every protocol's socket", func(t *testing.T) { keepsContract(t, Config{All: true}, transporttest.Poison) })
+	t.Run("reassembled by the kernel", func(t *testing.T) { keepsContract(t, Config{Defrag: true}, transporttest.Poison) })
+	t.Run("spread by a program", func(t *testing.T) {
+		keepsContract(t, Config{Queues: 4, Spread: ByProgram}, transporttest.Poison)
+	})
+}
+
+func keepsContract(t *testing.T, cfg Config, wrap func(transport.Transport) transport.Transport) {
+	lab := netlab.Test(t, netlab.Pair())
+	transporttest.Run(t, transporttest.Config{Make: func(tb testing.TB) transporttest.Pair {
+		end := func(node string) transporttest.Endpoint {
+			n := lab.Node(node)
+			cfg := small(cfg)
+			cfg.NetNS, cfg.Interface = n.NetNS(), "eth0"
+			tr, err := Open(&cfg)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			e := transporttest.Endpoint{
+				Transport: tr,
+				Addr4:     n.Addr4(),
+				Addr6:     n.Addr6(),
+				IfIndex:   n.Interfaces()[0].Index,
+			}
+			if wrap != nil {
+				e.Transport = wrap(tr)
+			}
+			return e
+		}
+		return transporttest.Pair{A: end("a"), B: end("b")}
+	}})
+}

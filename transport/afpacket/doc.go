@@ -1,0 +1,77 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+// Package afpacket is a [transport.Transport] over the packet sockets of Linux,
+// packet(7), for IP packets at high rates: on one interface, in rings of memory
+// shared with the kernel, past its routing, reassembly and firewall.
+//
+//	t, err := afpacket.Open(&afpacket.Config{Interface: "eth0"})
+//	if err != nil {
+//		return err // a *transport.PermissionError without CAP_NET_RAW
+//	}
+//	defer t.Close()
+//	err = t.Bind(253)
+//
+// A [Transport] has Config.Queues queues. Each has a socket for ETH_P_IP and one
+// for ETH_P_IPV6, or one for ETH_P_ALL, with a receive ring, and one socket that
+// sends. The sockets of several queues are a fanout group per protocol.
+// CAP_NET_RAW is needed by Open and Bind. The goroutines that there are follow
+// the kernel's routes and neighbours; packets are handed on by who calls Recv.
+//
+// # Receiving
+//
+// Packets are delivered in place, out of the ring ([V3], [V2]), or as recvmmsg(2)
+// has copied them ([None]). They are as they were on the wire, fragments
+// included. What is delivered has a bound protocol and is to this host: to an
+// address of any of its interfaces, a broadcast address of this one, a group that
+// every host is in, or one that was joined. ReceiveForeign lifts that, and also
+// lets in frames to another hardware address, which is what a VLAN's frames look
+// like without Config.All.
+//
+// The kernel drops the rest early, by a filter that changes with what is bound:
+// it is there before the socket receives anything, and one takes the place of
+// another at a stroke. It is not locked, unless Config.Lock names the protocols
+// for good. What was queued before a change is looked at again. Packets dropped
+// by the filter are counted nowhere; those that a full ring or queue had no room
+// for are Stats.Lost.
+//
+// The kernel sees all these packets, too. While a protocol is bound, a guard
+// keeps it from answering "protocol unreachable"; see package
+// protean/transport/guard.
+//
+// Frames larger than the MTU are delivered like any other: several segments that
+// a device or the kernel has merged, or datagrams that Config.Defrag has it
+// reassemble. Packets from this machine, of containers for instance, may
+// have a checksum that was left to the device; Packet.Checksum tells. Packets
+// that did not fit a V2 frame or a V3 block are dropped as malformed, as truncated.
+//
+// # Sending
+//
+// Packets go out as they are given. The kernel's route through the interface
+// decides on the next hop and the MTU, its neighbour table on the hardware address;
+// see packages protean/transport/route and protean/transport/neigh. Packets above
+// the MTU are refused with a *[transport.TooBigError], those without a route with
+// a *[net.OpError].
+//
+// A packet to a neighbour that is being looked for is accepted, and waits: up to
+// 128 for each neighbour; another one is refused with ENOBUFS. If nobody answers
+// within some seconds, they are counted as Stats.Unsent, and for each there is
+// an event with EHOSTUNREACH; until the kernel tries again, packets there are
+// refused with that. Close waits for a second for such packets.
+//
+// Packets to this host's own addresses do not come back; only on the loopback
+// interface they do. The firewall's output rules do not see what is sent.
+//
+// # Memory
+//
+// Each family of each queue has a ring of Config.BlockSize times Config.Blocks,
+// 8 MiB, which the kernel allocates at once. Slots are a block of Batch times
+// 64 KiB of address space, of which packets of up to 1500 bytes touch 128 KiB
+// in all. Neither receiving nor sending allocates, but for packets that wait for
+// a neighbour.
+//
+// # Limitations
+//
+// One interface; Ethernet, loopback, and links without a link header, such as
+// TUN. With V2, packets larger than the MTU at the time of Open do not fit. VLAN
+// tags are received, not sent. ICMP errors are not reported as events.
+package afpacket

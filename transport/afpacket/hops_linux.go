@@ -1,0 +1,185 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport"
+	"protean/transport/neigh"
+	"protean/transport/route"
+)
+
+// A hop is where packets to a destination go.
+type hop struct {
+	mac   wire.MAC
+	state hopState
+	via   netip.Addr // the gateway, or the destination itself
+	mtu   int        // bytes of IP packet, 0 if not known
+}
+
+// A hopState says whether packets can be sent to a hop.
+type hopState uint8
+
+const (
+	hopReady   hopState = iota + 1
+	hopWaiting          // its hardware address is being asked for
+	hopFailed           // it does not answer
+)
+
+// hops finds out where packets go: by the kernel's routes through the
+// interface, and its neighbours there.
+type hops struct {
+	t      *Transport
+	routes *route.Kernel
+	neighs *neigh.Kernel
+}
+
+func (h *hops) open(t *Transport) (err error) {
+	h.t = t
+	if h.routes, err = route.Open(&route.Config{NetNS: t.ns.Path()}); err != nil {
+		return opError("open", err)
+	}
+	h.neighs, err = neigh.Open(&neigh.Config{NetNS: t.ns.Path(), Changed: h.changed})
+	return opError("open", err)
+}
+
+func (h *hops) close() {
+	if h.routes != nil {
+		h.routes.Close()
+	}
+	if h.neighs != nil {
+		h.neighs.Close()
+	}
+}
+
+// changed is told that a neighbour answers, or does not.
+func (h *hops) changed(via netip.Addr, ifindex int) {
+	if ifindex == h.t.link.index {
+		for _, q := range h.t.queues {
+			q.tx.held.settle()
+		}
+	}
+}
+
+// neighbour returns the hardware address of a next hop.
+func (h *hops) neighbour(via netip.Addr) (wire.MAC, hopState) {
+	a, err := h.neighs.Lookup(via, h.t.link.index)
+	switch {
+	case err == nil:
+		mac, _ := a.MAC()
+		return mac, hopReady
+	case errors.Is(err, neigh.ErrPending), errors.Is(err, neigh.ErrFull):
+		return wire.MAC{}, hopWaiting
+	}
+	return wire.MAC{}, hopFailed
+}
+
+// find returns where packets to dst go. The error is a *net.OpError.
+func (h *hops) find(dst netip.Addr) (hop, error) {
+	t := h.t
+	r, err := h.routes.Lookup(dst, t.link.index)
+	if err != nil {
+		return hop{}, routeError("write", dst, err)
+	}
+	to := hop{via: r.NextHop, mtu: r.MTU, state: hopReady}
+	switch {
+	case t.link.lacks:
+	case r.Type == route.Multicast:
+		to.mac, _ = neigh.MulticastMAC(dst)
+	case r.Type == route.Broadcast:
+		to.mac = wire.BroadcastMAC()
+	case r.IfIndex != t.link.index: // an address of this host, which is reached by its loopback interface
+		return hop{}, writeError(dst, "route", unix.ENETUNREACH)
+	default:
+		if to.mac, to.state = h.neighbour(to.via); to.state == hopFailed {
+			return hop{}, writeError(dst, "neighbour "+to.via.String(), unix.EHOSTUNREACH)
+		}
+	}
+	return to, nil
+}
+
+// Route implements [transport.Router] with the kernel's routes through the
+// transport's interface.
+func (t *Transport) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
+	if !t.calls.Enter() {
+		return transport.Route{}, net.ErrClosed
+	}
+	defer t.calls.Leave()
+	dst = dst.Unmap()
+	switch {
+	case !dst.IsValid():
+		return transport.Route{}, addrError("route", "it is not valid", dst)
+	case dst.Is6() && !t.cfg.V6 || dst.Is4() && !t.cfg.V4:
+		return transport.Route{}, callError("route", "socket", unix.EAFNOSUPPORT)
+	case ifindex != 0 && ifindex != t.link.index:
+		return transport.Route{}, callError("route", "interface", unix.ENODEV)
+	}
+	r, err := t.hops.routes.Lookup(dst, t.link.index)
+	if err != nil {
+		return transport.Route{}, routeError("route", dst, err)
+	}
+	return r.Route, nil
+}
+
+func routeError(op string, dst netip.Addr, err error) error {
+	return &net.OpError{Op: op, Net: name, Addr: &net.IPAddr{IP: dst.AsSlice()}, Err: err}
+}
+
+// hardwareAddr returns the interface's, zeros if it has none.
+func (t *Transport) hardwareAddr() (mac wire.MAC) {
+	if f := t.status.Load(); f != nil {
+		copy(mac[:], f.HardwareAddr)
+	}
+	return mac
+}
+
+// addressLen is the length of a hardware address on the interface.
+func (t *Transport) addressLen() uint8 {
+	if t.link.header == 0 {
+		return 0
+	}
+	return uint8(len(wire.MAC{}))
+}
+
+// carrier reports whether the interface passes packets.
+func (t *Transport) carrier() bool {
+	ifr, err := unix.NewIfreq(t.cfg.Interface)
+	if err != nil {
+		return false
+	}
+	fd := t.queues[0].tx.fd
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCGIFFLAGS, uintptr(unsafe.Pointer(ifr)))
+	const up = unix.IFF_UP | unix.IFF_RUNNING
+	return errno == 0 && ifr.Uint16()&up == up
+}
+
+// sendOne sends one packet by itself.
+func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
+	protocol := uint16(protocol4)
+	if packet[0]>>4 == 6 {
+		protocol = protocol6
+	}
+	to := &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: q.t.link.index, Halen: q.t.addressLen()}
+	copy(to.Addr[:], mac[:])
+	parts := [][]byte{packet}
+	if x := &q.tx; !x.cooked && x.header > 0 {
+		var h [headerLen]byte
+		putHeader(&h, mac, q.t.hardwareAddr(), protocol)
+		parts = [][]byte{h[:], packet}
+	}
+	_, err := unix.SendmsgBuffers(q.tx.fd, parts, nil, to, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	if err == nil {
+		return 0
+	}
+	if errno, ok := err.(unix.Errno); ok {
+		return errno
+	}
+	return unix.EIO
+}

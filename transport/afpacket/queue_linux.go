@@ -1,0 +1,180 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport"
+	"protean/transport/internal/pace"
+	"protean/transport/internal/sockio"
+)
+
+// A queue is a receive loop's sockets, one per family, and one that sends. The
+// goroutine in Recv or Wait owns rx and sources, the one in Reserve or Commit
+// owns tx.
+type queue struct {
+	t     *Transport
+	index int
+	sockio.Poller
+	sources []*source
+	rx      receiver
+	tx      transmitter
+	pacer   pace.Pacer // of the receiving goroutine
+
+	lost    atomic.Uint64 // packets the kernel has dropped, as far as known
+	starved atomic.Bool   // Reserve found no slot, and nobody was told of one since
+	retry   atomic.Int64  // when a device that had no room is worth another try, Unix nanoseconds; 0: none waits
+
+	stats counters
+}
+
+var _ transport.Queue = (*queue)(nil)
+
+// The ids of what a queue's poller watches: sources from 0 on, and these.
+const (
+	linkID = 512
+	sendID = 1024
+)
+
+func newQueue(t *Transport, index int) *queue {
+	q := &queue{t: t, index: index}
+	for _, p := range t.protocols() {
+		q.sources = append(q.sources, &source{protocol: p})
+	}
+	return q
+}
+
+// open makes the queue ready; its sources are open.
+func (q *queue) open() error {
+	t := q.t
+	q.rx.readable = func(uintptr) bool { return q.poll(0) }
+	if err := opError("open", q.Poller.Open()); err != nil {
+		return err
+	}
+	for i, s := range q.sources {
+		if err := opError("open", q.Watch(s.fd, i)); err != nil {
+			return err
+		}
+	}
+	if q.index == 0 {
+		if err := opError("open", q.Watch(t.links.FD(), linkID)); err != nil {
+			return err
+		}
+	}
+	return q.tx.open(q)
+}
+
+// close gives everything back, the sockets by goroutines of wg.
+func (q *queue) close(wg *sync.WaitGroup) {
+	for _, s := range q.sources {
+		q.rx.discard(s)
+		wg.Go(s.close)
+	}
+	q.stats.addTally(&q.rx.tally)
+	wg.Go(q.tx.close)
+	q.Poller.Close()
+}
+
+// poll asks the kernel what is ready, waiting for d at most, and reports whether
+// there is anything to do for Recv or to return for from Wait.
+func (q *queue) poll(d time.Duration) bool {
+	r := &q.rx
+	r.fresh = true
+	for i := range r.events[:q.Events(r.events[:], d)] {
+		switch e := &r.events[i]; {
+		case e.Fd == sendID:
+			r.room = true
+		case e.Fd == linkID:
+			r.changed = true
+		default:
+			s := q.sources[e.Fd]
+			s.ready = true
+			if e.Events&unix.EPOLLERR != 0 {
+				q.failed(s)
+			}
+		}
+	}
+	q.tx.held.settle()
+	return q.due()
+}
+
+// failed takes note of an error at a socket, which is there once: ENETDOWN when
+// the interface goes down, which ends nothing, or is gone.
+func (q *queue) failed(s *source) {
+	pendingError(s.fd)
+	if orphaned(s.fd) {
+		q.t.interfaceGone()
+	}
+}
+
+// due reports whether Recv has something to do, or Wait to return for.
+func (q *queue) due() bool {
+	r := &q.rx
+	if r.changed || r.room || q.lost.Load() != r.lostTold || q.tx.failures.waiting() {
+		return true
+	}
+	for _, s := range q.sources {
+		if s.waiting() {
+			return true
+		}
+	}
+	return false
+}
+
+// Wait implements [transport.Queue].
+func (q *queue) Wait(until time.Time) error {
+	if !q.t.calls.Enter() {
+		return net.ErrClosed
+	}
+	defer q.t.calls.Leave()
+	if q.Woken() {
+		return nil
+	}
+	if at := q.retry.Swap(0); at != 0 {
+		if again := time.Unix(0, at); until.IsZero() || again.Before(until) {
+			until = again
+		}
+	}
+	err := q.t.err()
+	if err == nil && !q.await(until) {
+		err = q.Block(until, q.rx.readable)
+	}
+	q.rx.room = false
+	if q.t.calls.Closing() {
+		return net.ErrClosed
+	}
+	return opError("read", err)
+}
+
+// await is poll with a moment for packets to come. The blocks of a V3 ring come
+// so seldom that it would be in vain.
+func (q *queue) await(until time.Time) bool {
+	if q.t.cfg.Ring != V3 {
+		return q.Linger(&q.pacer, until, q.rx.taken, q.poll)
+	}
+	if now := time.Now(); now.Sub(q.rx.asked) > askEvery {
+		q.rx.asked = now
+		q.readDrops()
+	}
+	return q.poll(0)
+}
+
+// askEvery is how often the kernel is asked about packets it dropped where
+// nothing else tells of them: the frames of a V3 ring do not.
+const askEvery = 100 * time.Millisecond
+
+// readDrops asks the kernel how many packets it has dropped.
+func (q *queue) readDrops() {
+	for _, s := range q.sources {
+		if n := s.newDrops(); n > 0 {
+			q.lost.Add(n)
+			q.Wake() // for the event
+		}
+	}
+}

@@ -1,0 +1,133 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/ring"
+	"protean/transport"
+)
+
+// ringConfig returns what the receive rings look like, nil without one.
+func (t *Transport) ringConfig() *ring.RxConfig {
+	if t.cfg.Ring == None {
+		return nil
+	}
+	page := os.Getpagesize()
+	c := &ring.RxConfig{
+		BlockSize: (t.cfg.BlockSize + page - 1) / page * page,
+		Blocks:    t.cfg.Blocks,
+		Retire:    t.cfg.RetireTimeout,
+	}
+	if t.cfg.Ring == V2 {
+		c.V2, c.FrameSize = true, t.frameSize()
+		c.BlockSize = max(c.BlockSize, (c.FrameSize+page-1)/page*page)
+	}
+	return c
+}
+
+// frameSize returns the size of a V2 frame that the largest packet fits in.
+func (t *Transport) frameSize() int {
+	largest := 1500
+	if f := t.status.Load(); f != nil {
+		largest = max(largest, f.MTU)
+	}
+	if t.cfg.Defrag {
+		largest = max(largest, maxPacket(false))
+	}
+	// The frame's header and address, the link header, VLAN tags, alignment.
+	const around = 128
+	size := 2048
+	for size < largest+around {
+		size += 1024
+	}
+	return size
+}
+
+// ringError says why there is no ring.
+func ringError(err error) error {
+	var op *ring.OptionError
+	if errors.As(err, &op) && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) {
+		return permission("open", "setsockopt "+op.Option, "CAP_NET_RAW", op.Err)
+	}
+	return opError("open", err)
+}
+
+// receiveRing delivers up to limit packets out of a ring.
+func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
+	r := &q.rx
+	// Packets that are dropped do not count towards limit, but must not keep
+	// the caller here for ever either.
+	for most := min(max(limit, 0), 1<<30) + defaultBatch; n < limit && most > 0 && src.rx.Next(&r.ring); most-- {
+		if r.ring.Status()&ring.StatusLosing != 0 { // V2 only
+			if q.readDrops(); q.lost.Load() != r.lostTold {
+				q.tellLost(s)
+			}
+		}
+		if q.takeRing(src) {
+			n++
+			s.Deliver(&r.packet)
+		}
+	}
+	return n
+}
+
+// unusual are the status bits of frames that take decoding.
+const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsumValid | ring.StatusTSRawHardware
+
+// takeRing is take for the frame in r.ring: the same, without detours for frames
+// with nothing to them.
+func (q *queue) takeRing(src *source) bool {
+	r := &q.rx
+	f := &r.ring
+	status := f.Status()
+	if src.protocol == protocolAll || status&unusual != 0 {
+		return q.takeUnusual(status)
+	}
+	b := f.Network()
+	size := f.Len() - f.LinkLen()
+	r.received++
+	r.bytes += uint64(max(size, 0))
+	r.tagged = false
+	flags := transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag()
+	return q.load(b, src.protocol, transport.Arrival{Time: f.UnixNano(), IfIndex: int32(q.t.link.index), Flags: flags})
+}
+
+func (q *queue) takeUnusual(status uint32) bool {
+	f := &q.rx.ring
+	g := &q.rx.frame
+	*g = frame{
+		data: f.Data, len: uint32(f.Len()), status: status, net: uint16(f.LinkLen()),
+		protocol: f.Protocol(), pkttype: f.PacketType(), time: f.UnixNano(),
+	}
+	if tci, tpid, ok := f.VLAN(); ok {
+		g.tci, g.tpid = tci, tpid
+		g.status |= ring.StatusVLANTPIDValid
+	}
+	return q.take(g)
+}
+
+// load makes r.packet the packet b of a protocol, and judges it.
+func (q *queue) load(b []byte, protocol uint16, a transport.Arrival) bool {
+	r := &q.rx
+	bad := r.packet.Load(b, a)
+	if bad == wire.NotMalformed && r.packet.Is6() != (protocol == protocol6) {
+		bad = wire.BadVersion
+	}
+	if bad != wire.NotMalformed {
+		r.malformed[bad]++
+		r.drop(transport.Malformed)
+		return false
+	}
+	if why := r.judge(q.t, &r.packet); why != transport.DropNone {
+		r.drop(why)
+		return false
+	}
+	r.delivered++
+	return true
+}

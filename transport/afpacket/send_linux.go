@@ -1,0 +1,188 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport"
+	"protean/transport/internal/sockio"
+)
+
+// Reserve implements [transport.Queue].
+func (q *queue) Reserve(b *transport.Batch, n int) error {
+	if !q.t.calls.Enter() {
+		return net.ErrClosed
+	}
+	defer q.t.calls.Leave()
+	if n < 1 {
+		return nil
+	}
+	x := &q.tx
+	if len(x.free) == 0 {
+		q.starved.Store(true)
+		return transport.ErrNoSlots
+	}
+	for range min(n, len(x.free)) {
+		ref := x.free[len(x.free)-1]
+		x.free = x.free[:len(x.free)-1]
+		at := int(ref-1)*stride + lead
+		b.Slots = append(b.Slots, transport.Slot{Data: x.mem[at : at : at+stride-lead], Ref: ref})
+	}
+	return nil
+}
+
+// Commit implements [transport.Queue]. Packets are with the kernel when it
+// returns, or wait for the address of a neighbour.
+func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
+	if !q.t.calls.Enter() {
+		return 0, net.ErrClosed
+	}
+	defer q.t.calls.Leave()
+	x := &q.tx
+	n = max(n, 0)
+	x.give(b.Slots[n:])
+	b.Truncate(n)
+	x.last, x.source = hopAt{}, q.t.hardwareAddr()
+	var out outcome
+	for sent < n && err == nil {
+		var k int
+		k, err = q.send(b.Slots[sent:], &out)
+		sent += k
+	}
+	x.give(b.Slots[:sent])
+	b.Shift(sent)
+	if len(x.free) > 0 && q.starved.Swap(false) {
+		q.Wake()
+	}
+	out.refused = err != nil && err != transport.ErrNoSlots
+	q.stats.addOutcome(sent, &out)
+	return sent, err
+}
+
+// An outcome is what became of the packets of a Commit.
+type outcome struct {
+	sent, bytes uint64 // that the kernel took
+	refused     bool
+}
+
+// send gives the kernel the packets at the start of slots, and returns how many
+// it took.
+func (q *queue) send(slots []transport.Slot, out *outcome) (taken int, err error) {
+	x := &q.tx
+	n := 0
+	for n < len(slots) && n < len(x.msg.Hdr) {
+		hold, err := q.put(n, &slots[n])
+		if err == nil && !hold {
+			n++
+			continue
+		}
+		if n > 0 {
+			break // it will be the first next time
+		}
+		if err == nil {
+			err = q.hold(&slots[0])
+		}
+		if err != nil {
+			return 0, err
+		}
+		return 1, nil
+	}
+	k, errno := sockio.Sendmmsg(x.fd, x.msg.Hdr[:n])
+	if errno != 0 {
+		return 0, q.sendError(&slots[0], errno)
+	}
+	for i := range slots[:k] {
+		out.bytes += uint64(len(slots[i].Data))
+	}
+	out.sent += uint64(k)
+	return k, nil
+}
+
+// put makes message i send a slot. It reports whether the packet has to wait
+// for the address of a neighbour first.
+func (q *queue) put(i int, s *transport.Slot) (hold bool, err error) {
+	t, x := q.t, &q.tx
+	if bad := sockio.Check(s.Data); bad != wire.NotMalformed {
+		return false, opError("write", bad)
+	}
+	v6 := s.Data[0]>>4 == 6
+	switch {
+	case v6 && !t.cfg.V6 || !v6 && !t.cfg.V4:
+		return false, callError("write", "sendmmsg", unix.EAFNOSUPPORT)
+	case s.IfIndex != 0 && int(s.IfIndex) != t.link.index:
+		return false, callError("write", "sendmmsg", unix.ENODEV)
+	}
+	h, err := x.find(t, destination(s.Data))
+	if err != nil {
+		return false, err
+	}
+	mtu := h.mtu
+	if link := t.status.Load(); link != nil && (s.Frag == transport.FragProbe || mtu == 0) {
+		mtu = link.MTU // a probe of the path does not keep to what is known of it
+	}
+	if len(s.Data) > mtu {
+		return false, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
+	}
+	if h.state != hopReady {
+		return true, nil
+	}
+	x.address(i, s, h.mac, v6)
+	return false, nil
+}
+
+// destination returns the destination address of a packet that Check has
+// passed.
+func destination(b []byte) netip.Addr {
+	if b[0]>>4 == 6 {
+		return netip.AddrFrom16([16]byte(b[24:40]))
+	}
+	return netip.AddrFrom4([4]byte(b[16:20]))
+}
+
+// retryAfter is when a device that had no room, and will not say when it has,
+// is tried again.
+const retryAfter = time.Millisecond
+
+// sendError says why the kernel did not take a packet.
+func (q *queue) sendError(s *transport.Slot, errno unix.Errno) error {
+	switch errno {
+	case unix.EAGAIN:
+		if err := opError("write", q.WatchRoom(q.tx.fd, sendID)); err != nil {
+			return err
+		}
+		return transport.ErrNoSlots
+	case unix.ENOBUFS: // dropped by the queueing discipline, or there is no carrier
+		if !q.t.carrier() {
+			errno = unix.ENETDOWN
+			break
+		}
+		q.retry.Store(time.Now().Add(retryAfter).UnixNano())
+		q.Wake()
+		return transport.ErrNoSlots
+	case unix.EMSGSIZE:
+		e := &transport.TooBigError{Size: len(s.Data)}
+		if f := q.t.status.Load(); f != nil {
+			e.MTU = f.MTU
+		}
+		return e
+	case unix.ENXIO:
+		q.t.interfaceGone()
+	}
+	return writeError(destination(s.Data), "sendmmsg", errno)
+}
+
+// writeError says which destination a packet could not be sent to.
+func writeError(dst netip.Addr, call string, errno unix.Errno) error {
+	return &net.OpError{
+		Op: "write", Net: name,
+		Addr: &net.IPAddr{IP: dst.AsSlice()},
+		Err:  os.NewSyscallError(call, errno),
+	}
+}
