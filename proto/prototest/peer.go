@@ -3,13 +3,92 @@
 package prototest
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"testing"
 
 	"protean/proto"
+	"protean/transport/sim"
 )
+
+// A Peer is one host of a Net. If its node is crashed and restarted, it has a
+// new Host and a new T.
+type Peer struct {
+	*proto.Host
+	T            *sim.Transport
+	Node         *sim.Node
+	Addr4, Addr6 netip.Addr // of its first interface; Addr6 is zero if that has no IPv6
+
+	net      *Net
+	index    int
+	programs []func(p *Peer)
+	runs     []*hostRun
+}
+
+// A hostRun is a host that runs, or has run until its node crashed.
+type hostRun struct {
+	t      *sim.Transport
+	cancel context.CancelFunc // nil if it is stepped
+	done   chan error
+}
+
+// OnBoot calls f now and whenever the node has been restarted: the programs
+// of the host, which begin anew. In f, p.Host is the new host.
+func (p *Peer) OnBoot(f func(p *Peer)) {
+	f(p)
+	p.programs = append(p.programs, f)
+}
+
+// boot makes the host, has it driven, and begins its programs.
+func (p *Peer) boot() error {
+	n := p.net
+	t, err := p.Node.Open(nil)
+	if err != nil {
+		return err
+	}
+	r := &hostRun{t: t}
+	p.runs = append(p.runs, r)
+	hc := n.cfg.Host
+	hc.Seed = n.Seed*4 + uint64(p.index) + uint64(len(p.runs)-1)<<32
+	h, err := proto.NewHost(t, &hc)
+	if err != nil {
+		return err
+	}
+	p.T, p.Host = t, h
+	if n.driver == stepped {
+		err = n.Sim.Attach(t, h)
+	} else {
+		ctx, cancel := context.WithCancel(context.Background())
+		r.cancel, r.done = cancel, make(chan error, 1)
+		go func() { r.done <- h.Run(ctx) }()
+	}
+	for _, f := range p.programs {
+		f(p)
+	}
+	return err
+}
+
+// stop ends all hosts.
+func (n *Net) stop() {
+	for _, p := range slices.Backward(n.Hosts) {
+		for i, r := range slices.Backward(p.runs) {
+			if r.cancel != nil {
+				r.cancel()
+				crashed := i < len(p.runs)-1 || p.Node.Crashed()
+				if err := <-r.done; err != nil && !(crashed && errors.Is(err, net.ErrClosed)) {
+					n.tb.Errorf("Host.Run of %s: %v", p.Node.Name(), err)
+				}
+			}
+			if err := r.t.Close(); err != nil {
+				n.tb.Error(err)
+			}
+		}
+	}
+}
 
 // Register is Host.Handle with failure ending the test; the binding is closed
 // with the test.

@@ -21,6 +21,7 @@ import (
 type Event struct {
 	At       time.Duration // since the trace began
 	From, To string        // interfaces, such as "a:eth0"
+	Node     string        // where it happened, if not on the link
 	Number   uint64        // of the packet, counted per link and direction
 	Copy     bool          // it is the copy that duplication made
 	Fate     sim.Fate
@@ -40,8 +41,19 @@ func (e *Event) String() string {
 	if p.Load(e.Data, transport.Arrival{}) == 0 {
 		head = fmt.Sprintf("%v > %v: %d, %d bytes", p.Src(), p.Dst(), p.Protocol(), len(p.Payload()))
 	}
-	return fmt.Sprintf("%d.%09d %s > %s #%d%s %s | %s | %x",
-		e.At/time.Second, e.At%time.Second, e.From, e.To, e.Number, copied, e.Fate, head, e.Data)
+	number := fmt.Sprintf("#%d%s", e.Number, copied)
+	if e.Node != "" {
+		number = "@" + e.Node
+	}
+	return fmt.Sprintf("%d.%09d %s > %s %s %s | %s | %x",
+		e.At/time.Second, e.At%time.Second, e.From, e.To, number, e.Fate, head, e.Data)
+}
+
+func portName(p *sim.Port) string {
+	if p == nil {
+		return "-"
+	}
+	return p.String()
 }
 
 // A Trace keeps what happens to the packets of a network, in the order in
@@ -74,7 +86,7 @@ func (t *Trace) add(tr sim.Trace) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := Event{
-		At: tr.Time.Sub(t.start), From: tr.From.String(), To: tr.To.String(),
+		At: tr.Time.Sub(t.start), From: portName(tr.From), To: portName(tr.To), Node: tr.Node,
 		Number: tr.Number, Copy: tr.Copy, Fate: tr.Fate, Data: tr.Data,
 	}
 	t.n++

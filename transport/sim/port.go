@@ -36,6 +36,26 @@ func (p *Port) Index() int { return int(p.index) }
 // String returns the names of node and interface, such as "a:eth0".
 func (p *Port) String() string { return p.node.name + ":" + p.name }
 
+// Prefixes returns the interface's addresses, each with the length of its
+// prefix.
+func (p *Port) Prefixes() []netip.Prefix {
+	p.node.net.mu.Lock()
+	defer p.node.net.mu.Unlock()
+	return slices.Clone(p.prefixes)
+}
+
+// Port returns the interface of this name, nil if there is none.
+func (nd *Node) Port(ifname string) *Port {
+	nd.net.mu.Lock()
+	defer nd.net.mu.Unlock()
+	for _, p := range nd.ports {
+		if p.name == ifname && !p.removed {
+			return p
+		}
+	}
+	return nil
+}
+
 // AddInterface adds an interface with its own addresses, each with the length
 // of its prefix: "10.0.0.1/24". Its name has at most 15 letters, digits and
 // ".", "_", "-". It is down until it is connected. Errors: *[ConfigError],
