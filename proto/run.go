@@ -48,6 +48,12 @@ func (h *Host) Run(ctx context.Context) error {
 			<-woken
 		}
 	}()
+	if turn := h.turn(); turn != nil { // who started this goroutine may go on
+		select {
+		case <-turn:
+		case <-r.ctx.Done():
+		}
+	}
 	h.mu.Lock()
 	h.run = r
 	all := *h.bindings.Load()

@@ -43,14 +43,14 @@ func build(tb testing.TB, text string, cfg *Config, d driver) *Net {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(n.stop)
-	for i, h := range n.Hosts {
-		if i > 0 && d == bubbled {
-			time.Sleep(time.Microsecond) // their timers are not to be due at one instant
-		}
+	for _, h := range n.Hosts {
 		if err := h.boot(); err != nil {
 			tb.Fatal(err)
 		}
 		h.Node.OnRestart(h.boot)
+		if d == bubbled {
+			time.Sleep(time.Microsecond) // their timers are not to be due at one instant
+		}
 	}
 	return n
 }
