@@ -31,42 +31,63 @@ func (e *DifferenceError) Error() string {
 		e.Network, e.Event, show(e.Before), e.Runs[0], show(e.Got[0]), e.Runs[1], show(e.Got[1]), e.Cause)
 }
 
-// compareRuns compares the traces of all runs with those of the first.
-func compareRuns(runs []*sameRun) error {
-	first := runs[0]
-	names, err := traceNames(first.dir)
+// compareRuns compares the traces of all runs. Up to most of them may differ
+// from the others: those are returned, with what they differ in.
+func compareRuns(runs []*sameRun, most int) (stray []error, err error) {
+	// The first run is compared with, unless it is itself one of a few.
+	for i := range min(most+1, len(runs)) {
+		if stray, err = compareWith(runs[i], runs); err != nil || len(stray) <= most {
+			return stray, err
+		}
+	}
+	return nil, stray[0]
+}
+
+// compareWith returns what runs differ in from a given one.
+func compareWith(with *sameRun, runs []*sameRun) (differ []error, err error) {
+	names, err := traceNames(with.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("%s made no network that could be compared", first.name)
+		return nil, fmt.Errorf("%s made no network that could be compared", with.name)
 	}
-	for _, r := range runs[1:] {
-		others, err := traceNames(r.dir)
-		if err != nil {
-			return err
+	for _, r := range runs {
+		d, err := r.compare(with, names)
+		switch {
+		case err != nil:
+			return nil, err
+		case d != nil:
+			differ = append(differ, d)
 		}
-		if !slices.Equal(names, others) {
-			return fmt.Errorf("%s made the networks %v, but %s %v", first.name, names, r.name, others)
-		}
+	}
+	return differ, nil
+}
+
+// compare returns the first difference between two runs.
+func (r *sameRun) compare(with *sameRun, names []string) (differ, err error) {
+	others, err := traceNames(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(names, others) {
+		return fmt.Errorf("%s made the networks %v, but %s %v", with.name, names, r.name, others), nil
 	}
 	for _, name := range names {
-		want, err := os.ReadFile(filepath.Join(first.dir, name))
+		want, err := os.ReadFile(filepath.Join(with.dir, name))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, r := range runs[1:] {
-			got, err := os.ReadFile(filepath.Join(r.dir, name))
-			if err != nil {
-				return err
-			}
-			if e := difference(string(want), string(got)); e != nil {
-				e.Network, e.Runs = name, [2]string{first.name, r.name}
-				return e
-			}
+		got, err := os.ReadFile(filepath.Join(r.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if e := difference(string(want), string(got)); e != nil {
+			e.Network, e.Runs = name, [2]string{with.name, r.name}
+			return e, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func traceNames(dir string) ([]string, error) {

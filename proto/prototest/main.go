@@ -59,7 +59,7 @@ func runSame(s Sameness) int {
 			args = append(args, "-"+name+"="+f.Value.String())
 		}
 	}
-	left, err := s.check(dir, args...)
+	left, _, err := s.check(dir, args...)
 	if left != nil {
 		fmt.Fprintf(os.Stderr, "no run with the race detector: %v\n", left)
 	}

@@ -9,9 +9,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"flag"
 	"io"
 	"math/big"
 	"net"
+	"runtime/debug"
 	"testing"
 	"testing/cryptotest"
 	"time"
@@ -25,6 +27,8 @@ import (
 func TestMain(m *testing.M) { prototest.Main(m) }
 
 const protocol = 253
+
+var runs = flag.Int("runs", 20, "`number` of runs that must be the same")
 
 // certificate returns a certificate for "b", and those that trust it.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
@@ -117,14 +121,41 @@ func transfer(t *testing.T, n *prototest.Net, size int) {
 	time.Sleep(time.Second)
 }
 
-func TestQUIC(t *testing.T) {
+// lossy is the network of these tests: 1 % loss and jitter both ways.
+func lossy() *prototest.Config {
+	return &prototest.Config{Link: sim.LinkConfig{Delay: 10 * time.Millisecond, Jitter: 2 * time.Millisecond, Loss: 0.01}}
+}
+
+// TestQUICHasOneTraceOfOneSeed runs unmodified quic-go over IP protocol 253: a
+// handshake and 1 MiB both ways, and compares every byte of all runs.
+//
+// quic-go depends on the scheduler: one goroutine of a connection makes packets
+// until the queue of another, which sends them, is full. With more processors
+// than one, no two runs are the same for long. With one, 20 runs of 20 are, as a
+// rule; on a machine busy with other things, 2 of some 400 were not, for a
+// reason that is not known. So one in ten is let pass, and logged.
+func TestQUICHasOneTraceOfOneSeed(t *testing.T) {
+	prototest.Same(t, &prototest.Sameness{Runs: *runs, CPUs: []int{1}, Stray: *runs / 10})
+	debug.SetGCPercent(-1) // which has goroutines continue in another order
 	cryptotest.SetGlobalRandom(t, 1)
 	prototest.Bubble(t, func(t *testing.T) {
-		n := prototest.BubblePair(t, &prototest.Config{Link: sim.LinkConfig{
-			Delay: 10 * time.Millisecond, Jitter: 2 * time.Millisecond, Loss: 0.01,
-		}})
-		start := time.Now()
+		n := prototest.BubblePair(t, lossy())
+		lost := 0
+		n.Sim.Tap(func(tr sim.Trace) {
+			if tr.Fate == sim.Lost {
+				lost++
+			}
+		})
 		transfer(t, n, 1<<20)
-		t.Log(time.Since(start))
+		if lost < 10 {
+			t.Errorf("only %d packets were lost", lost)
+		}
+	})
+}
+
+// With more processors it works as well, and all that can vary is quic-go.
+func TestQUICWithAllProcessors(t *testing.T) {
+	prototest.Bubble(t, func(t *testing.T) {
+		transfer(t, prototest.BubblePair(t, lossy()), 1<<20)
 	})
 }
