@@ -53,7 +53,7 @@ type Guard struct {
 	unguarded error
 
 	mu      sync.Mutex // guards sockets
-	sockets []int
+	sockets []int      // in the order of families
 }
 
 // Protocol returns the IP protocol number.
@@ -137,6 +137,23 @@ func openFamily(protocol int, family Families, socket func(int, Families) (int, 
 		return -1, &FamilyError{Families: family, Err: err}
 	}
 	return socket(protocol, family)
+}
+
+// FD returns the socket of a family, V4 or V6, or -1 if there is none. It stays
+// the guard's; a duplicate of it keeps guarding. On its error queue are the
+// ICMP errors about packets of the protocol that this host has sent, from their
+// IP headers on (IP_RECVERR and IPV6_RECVERR, with IP_HDRINCL and IPV6_HDRINCL).
+// Nobody has to read them: what finds no room is dropped.
+func (g *Guard) FD(family Families) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case len(g.sockets) == 0 || g.families&family == 0:
+		return -1
+	case family == V6:
+		return g.sockets[len(g.sockets)-1]
+	}
+	return g.sockets[0]
 }
 
 // Close stops guarding: the kernel answers again unless somebody else has a raw

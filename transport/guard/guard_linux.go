@@ -36,6 +36,9 @@ func openSocket(protocol int, family Families) (int, error) {
 		return -1, &FamilyError{Families: family, Err: os.NewSyscallError("socket", err)}
 	case err == nil:
 		if err = silence(fd); err == nil {
+			err = listen(fd, family)
+		}
+		if err == nil {
 			return fd, nil
 		}
 		unix.Close(fd)
@@ -61,6 +64,42 @@ func silence(fd int) error {
 		return os.NewSyscallError("setsockopt SO_LOCK_FILTER", err)
 	}
 	return drain(fd)
+}
+
+// listen asks for ICMP errors, each with the packet it quotes. They take up no
+// more of the receive buffer than leaves the socket a receiver: the kernel
+// queues an error only if it fits, and refuses packets only if nothing does
+// (sock_queue_err_skb in net/core/skbuff.c, raw_v4_input in net/ipv4/raw.c).
+// Asking makes the kernel learn the path MTU of IPv6, too (rawv6_err).
+func listen(fd int, family Families) error {
+	type option struct {
+		call        string
+		level, name int
+	}
+	// The errors' time, too.
+	options := []option{{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW}}
+	if family == V6 {
+		options = append(options,
+			option{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL},
+			option{"IPV6_RECVERR", unix.SOL_IPV6, unix.IPV6_RECVERR})
+	} else {
+		options = append(options,
+			option{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL},
+			option{"IP_RECVERR", unix.SOL_IP, unix.IP_RECVERR})
+	}
+	for _, o := range options {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, 1); err != nil {
+			return os.NewSyscallError("setsockopt "+o.call, err)
+		}
+	}
+	// Where ICMP extensions begin, since Linux 5.9; without it they count as
+	// what is quoted.
+	if family == V6 {
+		unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR_RFC4884, 1)
+	} else {
+		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR_RFC4884, 1)
+	}
+	return nil
 }
 
 // drain reads what arrived between socket(2) and the filter, which otherwise

@@ -258,3 +258,41 @@ func TestANamespaceThatIsNotThere(t *testing.T) {
 		t.Error("a file that is no namespace is accepted")
 	}
 }
+
+func TestErrorsThatNobodyReadsDoNotEndAGuard(t *testing.T) {
+	eachFamily(t, func(t *testing.T, family Families) {
+		lab := netlab.Test(t, netlab.Pair())
+		p := newProber(t, lab, family)
+		// What a guards is answered by b, with an error for each packet, until
+		// the error queue of the guard has no room.
+		ga := mustOpen(t, 253, lab.Node("a"))
+		for last := -1; ; {
+			if got := p.answers(100, 253)[253]; got != 100 {
+				t.Fatalf("%d errors came for 100 packets", got)
+			}
+			taken := queued(t, ga.FD(family))
+			if taken == last {
+				break
+			}
+			last = taken
+		}
+		if queued(t, ga.FD(family)) == 0 {
+			t.Fatal("no error was queued")
+		}
+		back := newProber(t, lab, family, "b", "a")
+		if got := back.answers(50, 253, 200); got[253] != 0 || got[200] != 50 {
+			t.Errorf("with a full error queue, answered: %v, want only 200, 50 times", got)
+		}
+	})
+}
+
+// queued returns how many bytes of a socket's receive buffer are taken.
+func queued(t *testing.T, fd int) int {
+	t.Helper()
+	// SK_MEMINFO_RMEM_ALLOC is the first of its values.
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MEMINFO)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

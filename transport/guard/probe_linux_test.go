@@ -32,9 +32,13 @@ type prober struct {
 	rx       *icmp.PacketConn
 }
 
-func newProber(t *testing.T, lab *netlab.Lab, family Families) *prober {
+// newProber returns one that sends from a to b, or as ends say.
+func newProber(t *testing.T, lab *netlab.Lab, family Families, ends ...string) *prober {
 	t.Helper()
-	a, b := lab.Node("a"), lab.Node("b")
+	if len(ends) == 0 {
+		ends = []string{"a", "b"}
+	}
+	a, b := lab.Node(ends[0]), lab.Node(ends[1])
 	p := &prober{t: t, src: a.Addr6(), dst: b.Addr6()}
 	domain, network := unix.AF_INET6, "ip6:ipv6-icmp"
 	if family == V4 {

@@ -11,10 +11,10 @@ import (
 )
 
 // counter is a sink that only counts.
-type counter struct{ n int }
+type counter struct{ n, events int }
 
 func (c *counter) Deliver(p *transport.Packet) { c.n++ }
-func (c *counter) Event(*transport.Event)      {}
+func (c *counter) Event(*transport.Event)      { c.events++ }
 
 // A loop sends batches to itself over the loopback interface.
 type loop struct {
@@ -24,6 +24,7 @@ type loop struct {
 	c     counter
 	frame []byte
 	n     int
+	stamp bool
 }
 
 func newLoop(t testing.TB, n *netlab.Node, cfg Config, v6 bool, batch, size int) *loop {
@@ -39,6 +40,7 @@ func (l *loop) send() {
 	}
 	for i := range l.b.Slots {
 		l.b.Slots[i].Data = append(l.b.Slots[i].Data, l.frame...)
+		l.b.Slots[i].Stamp = l.stamp
 	}
 	if n, err := l.q.Commit(&l.b, l.n); n != l.n {
 		l.t.Fatalf("%d of %d sent: %v", n, l.n, err)
@@ -65,6 +67,24 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 			l.receive()
 			if n := testing.AllocsPerRun(100, func() { l.send(); l.receive() }); n != 0 {
 				t.Errorf("header mode %d: %v allocations for 32 packets sent and received", mode, n)
+			}
+		})
+	}
+}
+
+func TestStampsAllocateNothing(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	for _, mode := range []Header{Included, Kernel} {
+		families(t, func(t *testing.T, v6 bool) {
+			l := newLoop(t, lab.Node("a"), Config{Header: mode}, v6, 32, 100)
+			l.stamp = true
+			l.send()
+			l.receive()
+			if n := testing.AllocsPerRun(100, func() { l.send(); l.receive() }); n != 0 {
+				t.Errorf("header mode %d: %v allocations for 32 packets stamped", mode, n)
+			}
+			if l.c.events < 100*32 {
+				t.Errorf("header mode %d: %d stamps came", mode, l.c.events)
 			}
 		})
 	}

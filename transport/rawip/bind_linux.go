@@ -3,17 +3,18 @@
 package rawip
 
 import (
-	"io"
 	"net"
 
 	"protean/transport"
+	"protean/transport/guard"
 	"protean/transport/internal/sockio"
 )
 
 // A binding is what receives one protocol.
 type binding struct {
 	socks []*sock // one per family
-	guard io.Closer
+	errs  []*sock // the same for ICMP errors, none without a guard
+	guard *guard.Guard
 }
 
 // Bind implements [transport.Transport]. Protocol 255 cannot be bound, since
@@ -33,7 +34,7 @@ func (t *Transport) Bind(protocol int) error {
 	if t.bound[p] != nil {
 		return nil
 	}
-	b := &binding{guard: noGuard{}}
+	b := &binding{}
 	if !t.cfg.NoGuard {
 		g, err := sockio.OpenGuard(t.ns, int(p), t.caps.V4, t.caps.V6)
 		if err != nil {
@@ -43,7 +44,6 @@ func (t *Transport) Bind(protocol int) error {
 	}
 	if err := t.bind(p, b); err != nil {
 		t.unbind(p, b)
-		b.guard.Close()
 		return err
 	}
 	t.bound[p] = b
@@ -78,7 +78,7 @@ func (t *Transport) bind(p uint8, b *binding) error {
 			return err
 		}
 	}
-	return nil
+	return t.bindErrors(p, b)
 }
 
 func (t *Transport) families() []bool {
@@ -100,6 +100,15 @@ func (t *Transport) unbind(p uint8, b *binding) {
 		t.socks[sockID(s.v6, p)].CompareAndSwap(s, nil)
 		s.release()
 	}
+	for _, s := range b.errs {
+		s.dead.Store(true)
+		t.q.Unwatch(s.fd)
+		t.errs[sockID(s.v6, p)].CompareAndSwap(s, nil)
+		s.release()
+	}
+	if b.guard != nil {
+		b.guard.Close()
+	}
 }
 
 // Unbind implements [transport.Transport].
@@ -120,11 +129,5 @@ func (t *Transport) Unbind(protocol int) error {
 	}
 	delete(t.bound, p)
 	t.unbind(p, b)
-	b.guard.Close()
 	return nil
 }
-
-// noGuard stands for a guard where there is none.
-type noGuard struct{}
-
-func (noGuard) Close() error { return nil }

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/sockio"
 )
 
 // Socket options of <linux/in6.h> that x/sys lacks.
@@ -35,20 +37,13 @@ type control struct {
 // that does not fit ends it.
 func (c *control) parse(b []byte) {
 	*c = control{}
-	for len(b) >= unix.SizeofCmsghdr {
-		var n uint64 // size_t
-		if unix.SizeofPtr == 8 {
-			n = binary.NativeEndian.Uint64(b)
-		} else {
-			n = uint64(binary.NativeEndian.Uint32(b))
-		}
-		if n < unix.SizeofCmsghdr || n > uint64(len(b)) {
+	for {
+		level, kind, d, rest, ok := sockio.NextControl(b)
+		if !ok {
 			return
 		}
-		level := binary.NativeEndian.Uint32(b[unix.SizeofPtr:])
-		kind := binary.NativeEndian.Uint32(b[unix.SizeofPtr+4:])
-		c.set(level, kind, b[unix.CmsgLen(0):n])
-		b = b[min(uint64(unix.CmsgSpace(int(n)-unix.CmsgLen(0))), uint64(len(b))):]
+		c.set(level, kind, d)
+		b = rest
 	}
 }
 
@@ -56,9 +51,7 @@ func (c *control) set(level, kind uint32, d []byte) {
 	ne := binary.NativeEndian
 	switch level<<16 | kind {
 	case unix.SOL_SOCKET<<16 | unix.SO_TIMESTAMPNS_NEW:
-		if len(d) >= 16 {
-			c.time = int64(ne.Uint64(d))*1e9 + int64(ne.Uint64(d[8:]))
-		}
+		c.time = sockio.Timespec(d)
 	case unix.SOL_SOCKET<<16 | unix.SO_RXQ_OVFL:
 		if len(d) >= 4 {
 			c.drops = ne.Uint32(d)
@@ -89,8 +82,9 @@ func (c *control) set(level, kind uint32, d []byte) {
 }
 
 // sendControl is the room for the control messages of one packet to send:
-// IPv4 at most PKTINFO, TTL, TOS and RETOPTS with 40 bytes, 136 bytes.
-const sendControl = 160
+// IPv4 at most PKTINFO, TTL, TOS, RETOPTS with 40 bytes and TIMESTAMPING, 160
+// bytes.
+const sendControl = 192
 
 // A builder writes control messages into b, which has room for them.
 type builder struct {

@@ -62,6 +62,24 @@
 // answering: a packet to a neighbour that is being looked for stays in the
 // buffer.
 //
+// # Errors and stamps
+//
+// What the network reports of packets of a bound protocol (ICMP, RFC 792 and
+// RFC 4443) comes as events of kind ErrorReceived, from the error queues of the
+// guard's sockets (IP_RECVERR and IPV6_RECVERR): with the packet it is about,
+// who reported it, and the kernel's errno, MTU and time. So do neighbours that
+// do not answer, after seconds. The kernel keeps errors back that quote fewer
+// than eight bytes of payload, and those about packets from addresses that are
+// not this host's come to nobody. What the kernel knows at once is returned by
+// Commit. With Config.NoGuard, no errors come. At most 64 events of this kind
+// and stamps come with one Recv.
+//
+// A slot with Stamp has an event of kind PacketSent come, with the time at which
+// the interface's driver was given the packet (SO_TIMESTAMPING, software), before
+// any reply to it. Of more than 1024 packets that wait for their stamps some do
+// without, as do those the error queue has no room for, some 270 by default,
+// if nobody calls Recv.
+//
 // # Memory
 //
 // Receive buffers and slots are two blocks of Batch times 64 KiB of address
@@ -76,6 +94,5 @@
 // headers are held back by connection tracking, if that is active, until their
 // datagram is complete; for IPv4 this is switched off (IP_NODEFRAG). Packets
 // that a queueing discipline drops count as sent: the kernel does not tell.
-// ICMP errors are not reported as events. The kernel learns path MTUs from ICMP
-// for IPv4, not for IPv6, where it would have to be asked for errors.
+// Stamps of interfaces are not read: all times are the kernel's.
 package rawip

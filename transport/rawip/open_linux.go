@@ -94,6 +94,10 @@ func (t *Transport) openFamilies() error {
 	c.MaxPacket = maxPacket(c.V6)
 	c.Reassembles = true
 	c.SendOnly = t.cfg.SendOnly
+	c.QuotesErrors = !t.cfg.SendOnly && !t.cfg.NoGuard
+	if !t.cfg.SendOnly {
+		c.TxTime = transport.TimeKernel
+	}
 	if t.cfg.Header == Kernel {
 		c.BuildsHeader, c.Fragments = true, true
 	}

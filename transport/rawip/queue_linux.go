@@ -23,8 +23,9 @@ type queue struct {
 	pacer pace.Pacer // of the receiving goroutine
 	links links      // of the receiving goroutine
 
-	lost    atomic.Uint64 // packets the kernel has dropped, as far as known
-	starved atomic.Bool   // Reserve found no slot, and nobody was told of one since
+	lost    atomic.Uint64               // packets the kernel has dropped, as far as known
+	logs    atomic.Pointer[[]*stampLog] // of senders that stamps were asked of; nil for none
+	starved atomic.Bool                 // Reserve found no slot, and nobody was told of one since
 
 	mu    sync.Mutex // guards stats
 	stats transport.Stats
@@ -33,10 +34,12 @@ type queue struct {
 var _ transport.Queue = (*queue)(nil)
 
 // Beyond the ids of receiving sockets, an epoll event may be about the link
-// monitor, or about room in a sending socket.
+// monitor, about room in a sending socket, or about an error queue.
 const (
 	linkID   = 512
-	senderID = 1024
+	senderID = 1024 // and what the error queue of a sending socket says of stamps:
+	stampID  = 2048
+	errorID  = 3072
 )
 
 // stride is the distance of two packets in memory: room for the longest of
@@ -66,11 +69,17 @@ func (q *queue) close() {
 // there is anything to do for Recv or to return for from Wait.
 func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
-	r.ready = r.ready[:0]
+	r.ready, r.errs = r.ready[:0], r.errs[:0]
 	r.fresh = true
 	n := q.Events(r.events[:], d)
 	for i := range r.events[:n] {
 		switch id := int(r.events[i].Fd); {
+		case id >= errorID:
+			if s := q.t.errs[id-errorID].Load(); s != nil {
+				r.errs = append(r.errs, s)
+			}
+		case id >= stampID:
+			r.stamps = true
 		case id >= senderID:
 			r.room = true
 		case id == linkID:
@@ -81,7 +90,7 @@ func (q *queue) poll(d time.Duration) bool {
 			}
 		}
 	}
-	return len(r.ready) > 0 || q.due() || r.room
+	return len(r.ready) > 0 || len(r.errs) > 0 || r.stamps || q.due() || r.room
 }
 
 // due reports whether Recv has something to say without asking the kernel.

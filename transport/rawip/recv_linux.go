@@ -22,8 +22,13 @@ type receiver struct {
 	readable func(uintptr) bool // poll as the runtime's poller wants it, made once
 
 	ready []*sock // those that have packets
+	errs  []*sock // those that have ICMP errors
 	fresh bool    // poll was not followed by Recv yet
 	room  bool    // a socket is writable again
+
+	reports sockio.ErrorReader
+	stamps  bool // there are transmit stamps to read
+	budget  int  // of messages from error queues, in the Recv in progress
 
 	// Packets from next to have, taken from cur, are still to be delivered:
 	// more than none between two calls of Recv only after a panic in Deliver.
@@ -33,6 +38,8 @@ type receiver struct {
 	using    *sock // the one that the Recv in progress keeps open
 	packet   transport.Packet
 	event    transport.Event
+	netErr   transport.NetworkError
+	sent     transport.Sent
 	control  control
 	lostTold uint64 // of queue.lost, what events have told
 	taken    uint64 // packets in all
@@ -46,6 +53,7 @@ type receiver struct {
 
 func (r *receiver) init(batch int, receives bool) {
 	r.ready = make([]*sock, 0, len(r.events))
+	r.errs = make([]*sock, 0, len(r.events))
 	if !receives {
 		return
 	}
@@ -74,6 +82,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		q.poll(0)
 	}
 	r.fresh = false
+	r.budget = maxReports
 	q.tell(s)
 	if q.links.err != nil {
 		return 0, q.links.err
@@ -85,6 +94,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 			if err := r.fetch(limit - n); err != nil {
 				return n, err
 			}
+			q.tellReports(s) // before the packets they may be about
 			if r.have == 0 {
 				break
 			}
@@ -96,6 +106,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		n += q.deliver(s, limit-n)
 		most -= r.next - before
 	}
+	q.tellReports(s)
 	return n, nil
 }
 

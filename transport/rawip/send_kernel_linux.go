@@ -29,7 +29,7 @@ func translatable(b []byte, v6 bool) error {
 
 // putKernel makes message i send the payload of a slot, and hands on what the
 // kernel can be told of its header.
-func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
+func (q *queue) putKernel(i int, s *transport.Slot, to *sender, v6 bool) {
 	m := &q.tx.msg
 	w := builder{b: m.Control(i)}
 	h := &m.Hdr[i].Hdr
@@ -60,6 +60,7 @@ func (q *queue) putKernel(i int, s *transport.Slot, v6 bool) {
 		h.Namelen = m.Addr[i].Set4(b[16:20])
 		m.Data(i, b[ihl:])
 	}
+	w.stamp(s, to)
 	h.SetControllen(w.n)
 }
 

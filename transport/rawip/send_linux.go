@@ -117,7 +117,14 @@ func (q *queue) send(slots []transport.Slot) (sent int, err error) {
 		via = s
 		n++
 	}
+	log := via.stamps.Load()
+	if log != nil {
+		log.expect(slots[:n])
+	}
 	k, errno := sockio.Sendmmsg(via.fd, x.msg.Hdr[:n])
+	if log != nil {
+		log.sent(slots[:k], slots[k:n], errno)
+	}
 	if errno != 0 {
 		return 0, q.sendError(via, &slots[0], errno)
 	}
@@ -149,11 +156,16 @@ func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
 	case via != nil && to != via:
 		return nil, nil
 	}
+	if s.Stamp && q.t.caps.TxTime != transport.TimeNone {
+		if err := q.enableStamps(to); err != nil {
+			return nil, err
+		}
+	}
 	if q.t.cfg.Header == Kernel {
 		if set, err := to.setFragmenting(s, via == nil); !set || err != nil {
 			return nil, err
 		}
-		q.putKernel(i, s, v6)
+		q.putKernel(i, s, to, v6)
 		return to, nil
 	}
 	m := &q.tx.msg
@@ -167,6 +179,7 @@ func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
 		h.Namelen = m.Addr[i].Set4(s.Data[16:20])
 		w.pktinfo4(s.IfIndex, [4]byte{})
 	}
+	w.stamp(s, to)
 	h.SetControllen(w.n)
 	m.Data(i, s.Data)
 	return to, nil

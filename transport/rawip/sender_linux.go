@@ -3,6 +3,8 @@
 package rawip
 
 import (
+	"sync/atomic"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -15,6 +17,16 @@ type sender struct {
 	id int // for the poller
 
 	discover int // Kernel: IP_MTU_DISCOVER as it is set; of the goroutine in Commit
+
+	stamps atomic.Pointer[stampLog] // nil as long as nobody asked for a stamp
+}
+
+// close gives up the socket. Nobody uses it any more.
+func (s *sender) close() {
+	if l := s.stamps.Load(); l != nil {
+		unix.Close(l.fd)
+	}
+	unix.Close(s.fd)
 }
 
 // openIncluded opens the socket of a family that sends headers as they are,

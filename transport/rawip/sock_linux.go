@@ -11,7 +11,8 @@ import (
 	"protean/transport/internal/sockio"
 )
 
-// A sock is a receiving socket: one per family and bound protocol.
+// A sock is a receiving socket: one per family and bound protocol. Another one,
+// a duplicate of the guard's, is read for ICMP errors only.
 type sock struct {
 	fd       int
 	v6       bool
@@ -22,8 +23,8 @@ type sock struct {
 	refs atomic.Int32
 	dead atomic.Bool // no longer bound: deliver no more
 
-	drops atomic.Uint32 // the kernel's count of drops that was seen last
-	lost  *atomic.Uint64
+	drops atomic.Uint32  // the kernel's count of drops that was seen last
+	lost  *atomic.Uint64 // nil for errors: what the guard drops is nobody's
 }
 
 // acquire reports whether the socket could be kept open; if so, release must
@@ -42,7 +43,9 @@ func (s *sock) acquire() bool {
 
 func (s *sock) release() {
 	if s.refs.Add(-1) == 0 {
-		s.readDrops()
+		if s.lost != nil {
+			s.readDrops()
+		}
 		unix.Close(s.fd)
 	}
 }

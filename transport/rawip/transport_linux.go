@@ -26,9 +26,10 @@ type Transport struct {
 	calls sockio.Gate
 	q     queue
 
-	// By sockID, the receiving sockets, written under mu, and the sending ones,
-	// written by Open and the goroutine in Commit.
+	// By sockID, the receiving sockets and those for errors, written under mu, and
+	// the sending ones, written by Open and the goroutine in Commit.
 	socks   [512]atomic.Pointer[sock]
+	errs    [512]atomic.Pointer[sock]
 	senders [512]atomic.Pointer[sender]
 
 	sources6 atomic.Pointer[map[sockio.Membership]bool] // see excluded; nil for none
@@ -97,11 +98,10 @@ func (t *Transport) Close() error {
 		<-t.calls.Done
 		for p, b := range t.bound {
 			t.unbind(p, b)
-			b.guard.Close()
 		}
 		for i := range t.senders {
 			if s := t.senders[i].Load(); s != nil {
-				unix.Close(s.fd)
+				s.close()
 			}
 		}
 		if t.router != nil {

@@ -3,15 +3,13 @@
 package sockio
 
 import (
-	"io"
-
 	"protean/transport/guard"
 	"protean/transport/internal/netns"
 )
 
 // OpenGuard keeps the kernel of a namespace from answering "protocol
 // unreachable" for a protocol until the result is closed.
-func OpenGuard(ns *netns.Handle, protocol int, v4, v6 bool) (io.Closer, error) {
+func OpenGuard(ns *netns.Handle, protocol int, v4, v6 bool) (*guard.Guard, error) {
 	var families guard.Families
 	if v4 {
 		families |= guard.V4
@@ -24,8 +22,5 @@ func OpenGuard(ns *netns.Handle, protocol int, v4, v6 bool) (io.Closer, error) {
 		g, err = guard.Open(protocol, &guard.Config{Families: families})
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return g, nil
+	return g, err
 }

@@ -88,6 +88,13 @@ func (p *Poller) Watch(fd, id int) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
+// WatchErrors has Events report a socket for as long as there is something in
+// its error queue, and no packets.
+func (p *Poller) WatchErrors(fd, id int) error {
+	ev := unix.EpollEvent{Fd: int32(id)} // EPOLLERR is implied
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+}
+
 // WatchRoom has Events report once that a socket is writable.
 func (p *Poller) WatchRoom(fd, id int) error {
 	ev := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(id)}
