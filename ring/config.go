@@ -3,8 +3,10 @@
 package ring
 
 import (
+	"errors"
 	"math"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -100,6 +102,17 @@ func (c *RxConfig) withDefaults() (RxConfig, error) {
 		return d, &ConfigError{"Reserve", d.Reserve, "is not a multiple of 16 from 0 to 4096"}
 	}
 	return d, nil
+}
+
+// halve calls request until there is memory for what it asks for.
+func (c *RxConfig) halve(request func() error) error {
+	for {
+		err := request()
+		if !errors.Is(err, syscall.ENOMEM) || !c.Shrink || c.Blocks == 1 {
+			return err
+		}
+		c.Blocks /= 2
+	}
 }
 
 func (c *TxConfig) withDefaults() (TxConfig, error) {

@@ -6,13 +6,13 @@ import "encoding/binary"
 
 // A fakeKernel writes into a ring as the kernel does.
 type fakeKernel struct {
-	mem               []byte
-	v2                bool
-	size, blocks      int
-	frame             int
-	at                int
-	seq               uint64
-	mac, net, reserve int
+	mem          []byte
+	v2           bool
+	size, blocks int
+	frame        int
+	at           int
+	seq          uint64
+	mac, net     int
 }
 
 const fakeLink = 14

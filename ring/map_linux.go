@@ -42,11 +42,7 @@ func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 			return nil, err
 		}
 	}
-	err = c.request(fd)
-	for ; errors.Is(err, unix.ENOMEM) && c.Shrink && c.Blocks > 1; err = c.request(fd) {
-		c.Blocks /= 2
-	}
-	if err != nil {
+	if err := c.halve(func() error { return c.request(fd) }); err != nil {
 		return nil, err
 	}
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)

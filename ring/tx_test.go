@@ -17,11 +17,10 @@ func newFakeTx(n, frame int) *txRing {
 // A fakeSender sends as the kernel does: strictly in order, up to the first
 // frame that is not requested, or that it finds wrong.
 type fakeSender struct {
-	r       *txRing
-	head    uint64
-	wrong   func(data string) bool
-	sent    []string
-	sending int // frames whose completion is held back
+	r     *txRing
+	head  uint64
+	wrong func(data string) bool
+	sent  []string
 }
 
 func (s *fakeSender) kick() {
