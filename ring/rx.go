@@ -19,7 +19,7 @@ type cursor struct {
 
 	at    int    // of the block, or the V2 frame, that is next or being read
 	block []byte // being read; nil: none
-	off   int    // of the next frame in it
+	off   uint64 // of the next frame in it
 	left  uint32 // frames in it still to come
 	seq   uint64 // of the next block
 
@@ -39,35 +39,36 @@ func (c *cursor) init(mem []byte, v2 bool, size, blocks, frame int) {
 // next makes f the next frame, if there is one. It gives back what the one
 // before it was in: a frame, or the block if it was its last frame.
 func (c *cursor) next(f *Frame) bool {
-	if c.v2 {
-		return c.nextV2(f)
-	}
-	for laps := c.blocks; ; laps-- {
-		// A lap of blocks that make no sense is enough for one call.
-		if c.left == 0 && (laps == 0 || !c.more()) {
-			return false
-		}
+	for laps := 0; ; {
 		b, off := c.block, c.off
-		if uint(off) > uint(len(b)-head3) {
+		if c.left == 0 || off+head3 > uint64(len(b)) {
+			if c.v2 {
+				return c.nextV2(f)
+			}
 			c.giveUp()
+			// A lap of blocks that make no sense is enough for one call.
+			if laps++; laps > c.blocks || !c.more() {
+				return false
+			}
 			continue
 		}
 		h := (*[head3]byte)(b[off:])
-		// Once each: what was checked is what is used. Sizes are below 2³¹, so int
-		// has room for the sums once its 32 bits are known not to be negative.
-		step := int(int32(binary.NativeEndian.Uint32(h[v3Next:])))
-		snap := int(int32(binary.NativeEndian.Uint32(h[v3Snaplen:])))
-		mac := int(binary.NativeEndian.Uint16(h[v3Mac:]))
-		net := int(binary.NativeEndian.Uint16(h[v3Net:])) - mac
+		// Once each: what was checked is what is used. The sums of these need
+		// more than 32 bits.
+		step := uint64(binary.NativeEndian.Uint32(h[v3Next:]))
+		snap := uint64(binary.NativeEndian.Uint32(h[v3Snaplen:]))
+		mac := uint64(binary.NativeEndian.Uint16(h[v3Mac:]))
+		net := uint64(binary.NativeEndian.Uint16(h[v3Net:]))
 		start := off + mac
-		if mac < head3 || net < 0 || uint(snap) > uint(len(b)) || start+snap > len(b) || step > len(b) || step < head3 && c.left > 1 {
+		end := start + snap
+		if mac < head3 || net < mac || end > uint64(len(b)) || step < head3 && c.left > 1 {
 			c.giveUp()
 			continue
 		}
 		c.left--
 		c.off = off + step
-		f.Data = b[start : start+snap : start+snap]
-		f.net = min(net, snap)
+		f.Data = b[start:end:end]
+		f.net = int(min(net-mac, snap))
 		f.hdr = h
 		f.v2 = false
 		return true
@@ -94,7 +95,7 @@ func (c *cursor) more() bool {
 		}
 		c.seq++
 		c.block = b
-		c.off = int(int32(binary.NativeEndian.Uint32(b[blockFirst:])))
+		c.off = uint64(binary.NativeEndian.Uint32(b[blockFirst:]))
 		c.left = binary.NativeEndian.Uint32(b[blockNum:])
 		if c.left > uint32(c.size/head3) {
 			c.left = 1 // nobody knows how many
@@ -142,8 +143,10 @@ func (c *cursor) forget() { c.mem, c.block, c.left, c.blocks = nil, nil, 0, 0 }
 
 // giveUp passes over what is left of a block whose frames make no sense.
 func (c *cursor) giveUp() {
-	c.corrupt.Add(uint64(c.left))
-	c.left = 0
+	if c.left > 0 {
+		c.corrupt.Add(uint64(c.left))
+		c.left = 0
+	}
 }
 
 func (c *cursor) nextV2(f *Frame) bool {
