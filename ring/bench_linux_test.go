@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,11 +44,11 @@ func (c *count) handle(b []byte) {
 // threadTime returns the CPU time of this thread, which counts on a machine that
 // has other work, too.
 func threadTime(b *testing.B) int64 {
-	var r unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &r); err != nil {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
 		b.Fatal(err)
 	}
-	return r.Utime.Nano() + r.Stime.Nano()
+	return t.Nano()
 }
 
 // BenchmarkWalk reads V3 blocks in memory, looks at each frame's IPv4 header and
@@ -85,5 +86,43 @@ func BenchmarkWalk(b *testing.B) {
 				b.ReportMetric(float64(threadTime(b)-start)/float64(got.packets), "cpu-ns/frame")
 			})
 		}
+	}
+}
+
+// BenchmarkFullRing reads what the kernel has put into a ring while nobody read:
+// the walk of memory that another CPU may have written, without waiting. What had
+// no room is lost.
+func BenchmarkFullRing(b *testing.B) {
+	for _, n := range []int{60, 1500} {
+		b.Run(fmt.Sprintf("len=%d", n), func(b *testing.B) {
+			p := newPair(b, 1500)
+			r := p.open(&RxConfig{BlockSize: 1 << 20, Blocks: 16, Retire: 10 * time.Millisecond})
+			fill := r.Config().Blocks * r.Config().BlockSize / (n + 200)
+			frame := p.frame(1, n-14)
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var spent int64
+			frames := 0
+			for frames < b.N {
+				for range fill {
+					if err := p.trySend(frame); err != nil {
+						b.Fatal(err)
+					}
+				}
+				time.Sleep(20 * time.Millisecond) // the last block's time
+				if err := r.Enter(); err != nil {
+					b.Fatal(err)
+				}
+				start := threadTime(b)
+				var f Frame
+				for r.Next(&f) {
+					seen = f.Network()[0]
+					frames++
+				}
+				spent += threadTime(b) - start
+				r.Leave()
+			}
+			b.ReportMetric(float64(spent)/float64(frames), "cpu-ns/frame")
+		})
 	}
 }
