@@ -97,6 +97,24 @@ func (nd *Node) echo6(in *Port, pk *transport.Packet, host bool) {
 	nd.emit(out, &w)
 }
 
+// spoofed reports whether a packet from outside cannot have its source: what
+// Linux calls martian (ip_route_input_slow, ip_mc_validate_source, ip6_rcv_core).
+func (nd *Node) spoofed(in *Port, b []byte) bool {
+	if in.loopback() {
+		return false
+	}
+	if b[0]>>4 == 6 {
+		k := keyOf(b[8:24])
+		return k.multicast(true) || k == key{lo: 1}
+	}
+	src := keyOf(b[12:16])
+	if b[12] == 0 {
+		dst := keyOf(b[16:20])
+		return dst != limitedBroadcast && dst.hi>>40 != 0xe00000
+	}
+	return b[12] == 127 || b[12] >= 224 || nd.addr4.has(uint32(src.hi>>32))
+}
+
 // acceptable looks at the options of a packet, as a kernel does before anything
 // else: those of IPv4, and hop-by-hop options. It sends the error that is due if
 // they are not acceptable.

@@ -25,6 +25,10 @@ func (nd *Node) receive(p *Port, buf []byte, at int64, from *label) {
 		nd.drop(Malformed, transport.Malformed, p, buf)
 		return
 	}
+	if nd.kernel != nil && nd.spoofed(p, buf) {
+		nd.drop(Rejected, transport.Filtered, p, buf)
+		return
+	}
 	if nd.kernel != nil && (!nd.acceptable(p, &pk) || local && !nd.destinationOptions(p, &pk)) {
 		nd.drop(Malformed, transport.Malformed, p, buf)
 		return

@@ -34,7 +34,7 @@ const (
 	TTLExceeded // its TTL or hop limit ran out
 	NoRoute     // there is no way to its destination
 	NoNeighbor  // nobody on the link has the address of the next hop
-	Rejected    // a route forbids it
+	Rejected    // a route forbids it, or its source is not one that it can have
 	Unwanted    // arrived at a node, but nobody there wants it
 	Malformed   // arrived at a node, but its header lies
 	Overflow    // the queue of a handle was full
