@@ -23,6 +23,17 @@ func (x *Pipe[M]) Next() (at int64, seq uint64, ok bool) {
 		f := *x.ring.at(0)
 		at, seq, ok = f.at, f.seq, true
 	}
+	if x.orderly() {
+		return at, seq, ok
+	}
+	return x.nextOfAll(at, seq, ok)
+}
+
+// orderly reports whether there are no packets but those in the ring.
+func (x *Pipe[M]) orderly() bool { return len(x.loose) == 0 && len(x.holds) == 0 }
+
+// nextOfAll is Next where the first in the ring need not be the next.
+func (x *Pipe[M]) nextOfAll(at int64, seq uint64, ok bool) (int64, uint64, bool) {
 	if len(x.loose) > 0 {
 		if l := &x.loose[0]; !ok || l.before(at, seq) {
 			at, seq, ok = l.at, l.seq, true
@@ -39,6 +50,12 @@ func (x *Pipe[M]) Next() (at int64, seq uint64, ok bool) {
 // Fire makes the first thing happen that is to happen next, at its time,
 // whether or not that has come.
 func (x *Pipe[M]) Fire() {
+	if x.orderly() && x.ring.n > 0 {
+		f := *x.ring.at(0)
+		x.ring.drop()
+		x.due(f)
+		return
+	}
 	at, seq, ok := x.Next()
 	switch {
 	case !ok:
@@ -64,9 +81,9 @@ func (x *Pipe[M]) due(f *flight[M]) {
 		return
 	}
 	x.delivered(f)
-	p := f.packet()
+	f.show(&x.out)
 	x.give(f)
-	x.carrier.Arrive(p)
+	x.carrier.Arrive(&x.out)
 }
 
 // Clear empties the pipe; the carrier is told of each packet.

@@ -39,11 +39,11 @@ type side struct {
 
 func (s side) Get(n int) []byte { s.held++; return make([]byte, n) }
 func (s side) Put([]byte)       { s.held-- }
-func (s side) Arrive(p Packet[int]) {
+func (s side) Arrive(p *Packet[int]) {
 	s.held--
 	s.out[s.i] = append(s.out[s.i], arrived{p.Time, p.Meta, p.Copy, p.Data})
 }
-func (s side) Note(f Fate, p Packet[int]) { s.notes = append(s.notes, f) }
+func (s side) Note(f Fate, p *Packet[int]) { s.notes = append(s.notes, f) }
 
 // newLab compiles two pipelines from text.
 func newLab(tb testing.TB, link *Link, forth, back string) *lab {
@@ -70,7 +70,7 @@ func newLab(tb testing.TB, link *Link, forth, back string) *lab {
 // send puts a packet in at the present time.
 func (l *lab) send(i, meta int, data []byte) {
 	p := l.pipes[i]
-	p.Push(p.Offer(len(data)), data, false, meta, l.now, false)
+	p.Push(p.Offer(len(data)), data, false, meta, l.now)
 }
 
 // pass lets time pass.

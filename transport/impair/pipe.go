@@ -21,6 +21,8 @@ type Pipe[M any] struct {
 	holds   []hold[M]        // of the stages that hold packets
 	pending []*flight[M]     // copies, which go on when the packet at work is done with
 	pool    []*flight[M]     // unused
+
+	out, noted Packet[M] // what Arrive and Note are shown
 }
 
 // A Carrier is the surroundings of a pipe.
@@ -30,12 +32,13 @@ type Carrier[M any] interface {
 	Put(b []byte)
 
 	// Arrive takes a packet that has come out; its memory is the carrier's
-	// from now on. It may push packets into the pipe.
-	Arrive(p Packet[M])
+	// from now on, but p itself is valid until it returns. It may push packets
+	// into the pipe.
+	Arrive(p *Packet[M])
 
 	// Note is told what befalls a packet; it must not change or keep its
 	// bytes, or call the pipe.
-	Note(f Fate, p Packet[M])
+	Note(f Fate, p *Packet[M])
 }
 
 // A Packet is a packet in a pipe.
@@ -65,7 +68,7 @@ func (x *Pipe[M]) take() *flight[M] {
 }
 
 func (x *Pipe[M]) give(f *flight[M]) {
-	*f = flight[M]{}
+	f.data = nil
 	x.pool = append(x.pool, f)
 }
 
@@ -112,37 +115,42 @@ type Outcome uint8
 // The outcomes.
 const (
 	Kept   Outcome = iota // it is under way, and will arrive, or not
-	Passed                // nothing keeps it: it is out, and was not given to Arrive
+	Passed                // nothing keeps it: it is out already
 	Gone                  // the carrier was told its fate
 )
 
 // Push puts a packet in that was offered. own says that the pipe may write to
-// data, which came from Get, and keep it; else it makes a copy if it needs one.
+// data, which came from Get, and keep it, which it has done if the outcome is
+// Kept; else it makes a copy if it needs one.
 //
 // sent is when the packet has left the first queue (see [Rate]), -1 if it never
-// will. If through is set, a packet that nothing delays and that overtakes none
-// is not given to Arrive but returned: out.Data is then data, or a copy from
-// Get that the caller has to give back. Data that the pipe may keep and has
-// not kept stays the caller's.
-func (x *Pipe[M]) Push(number uint64, data []byte, own bool, meta M, now int64, through bool) (o Outcome, sent int64, out Packet[M]) {
-	p := x.prog
-	c := &p.core
-	c.now, c.sent, c.queued = now, now, false
-	f := x.take()
-	f.unit = unit{at: now, number: number, data: data, own: own, lent: own}
-	f.prog, f.meta = p, meta
-	for i := range p.chains {
-		if p.chains[i].strikes(number) {
-			f.struck |= 1 << i
-		}
+// will.
+func (x *Pipe[M]) Push(number uint64, data []byte, own bool, meta M, now int64) (o Outcome, sent int64) {
+	f := x.begin(number, data, own, now)
+	f.meta = meta
+	c := &f.prog.core
+	if o = x.run(f); o == Passed {
+		x.park(f)
+		o = Kept
 	}
-	x.stats.InFlight++
-	o = x.run(f)
 	sent = c.sent
-	if o == Passed {
-		if at, _, ok := x.Next(); through && f.at <= now && (!ok || at > now) {
+	if len(x.pending) > 0 || len(x.holds) > 0 {
+		x.follow(now)
+	}
+	return o, sent
+}
+
+// Through is Push of a packet whose memory stays the caller's, and which is not
+// given to Arrive if nothing delays it and it overtakes none: then the outcome
+// is Passed, and out what it has become. That may be a copy, from Get, which
+// the caller has to give back.
+func (x *Pipe[M]) Through(number uint64, data []byte, meta M, now int64) (o Outcome, out []byte) {
+	f := x.begin(number, data, false, now)
+	f.meta = meta
+	if o = x.run(f); o == Passed {
+		if at, _, ok := x.Next(); f.at <= now && (!ok || at > now) {
 			x.delivered(f)
-			out = f.packet()
+			out = f.data
 			x.give(f)
 		} else {
 			x.park(f)
@@ -150,5 +158,22 @@ func (x *Pipe[M]) Push(number uint64, data []byte, own bool, meta M, now int64, 
 		}
 	}
 	x.follow(now)
-	return o, sent, out
+	return o, out
+}
+
+// begin returns the flight of a packet at its first stage.
+func (x *Pipe[M]) begin(number uint64, data []byte, own bool, now int64) *flight[M] {
+	p := x.prog
+	c := &p.core
+	c.now, c.sent, c.queued = now, now, false
+	f := x.take()
+	f.unit = unit{at: now, number: number, data: data, own: own, lent: own}
+	f.prog = p
+	for i := range p.chains {
+		if p.chains[i].strikes(number) {
+			f.struck |= 1 << i
+		}
+	}
+	x.stats.InFlight++
+	return f
 }

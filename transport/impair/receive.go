@@ -23,7 +23,7 @@ func (r receiving) Get(n int) []byte { return r.memory.get(n) }
 func (r receiving) Put(b []byte) { r.memory.put(b) }
 
 // Arrive implements [Carrier].
-func (r receiving) Arrive(p Packet[incoming]) {
+func (r receiving) Arrive(p *Packet[incoming]) {
 	q := p.Meta.q
 	pk := p.Meta.p
 	if !r.load(&pk, p.Data) {
@@ -35,7 +35,7 @@ func (r receiving) Arrive(p Packet[incoming]) {
 }
 
 // Note implements [Carrier].
-func (r receiving) Note(f Fate, p Packet[incoming]) {
+func (r receiving) Note(f Fate, p *Packet[incoming]) {
 	reason := transport.DropNone
 	switch f {
 	case Lost:
@@ -109,16 +109,21 @@ func (c *collector) Deliver(p *transport.Packet) {
 		t.mu.Unlock()
 		return
 	}
-	o, _, out := t.in.Push(number, p.Data, false, incoming{q, *p}, t.read(), q.ready.n == 0)
+	o, out := Kept, []byte(nil)
+	if q.ready.n == 0 {
+		o, out = t.in.Through(number, p.Data, incoming{q, *p}, t.read())
+	} else {
+		t.in.Push(number, p.Data, false, incoming{q, *p}, t.read())
+	}
 	t.arm()
 	if o != Passed {
 		t.mu.Unlock()
 		return
 	}
-	if changed := &out.Data[0] != &p.Data[0]; changed {
-		q.current, c.packet = out.Data, *p
+	if changed := &out[0] != &p.Data[0]; changed {
+		q.current, c.packet = out, *p
 		p = &c.packet
-		if !t.load(p, out.Data) {
+		if !t.load(p, out) {
 			q.settle()
 			t.mu.Unlock()
 			return

@@ -76,7 +76,7 @@ func (x *Pipe[M]) finish(f *flight[M], now int64) {
 
 // end ends a packet; f is no longer valid.
 func (x *Pipe[M]) end(f *flight[M], fate Fate) {
-	x.carrier.Note(fate, f.packet())
+	x.tell(fate, f)
 	if f.copies == 0 {
 		x.stats.InFlight--
 		x.stats.count(fate)
@@ -90,7 +90,12 @@ func (x *Pipe[M]) end(f *flight[M], fate Fate) {
 // note counts and tells what befell a packet that goes on.
 func (x *Pipe[M]) note(fate Fate, f *flight[M]) {
 	x.stats.count(fate)
-	x.carrier.Note(fate, f.packet())
+	x.tell(fate, f)
+}
+
+func (x *Pipe[M]) tell(fate Fate, f *flight[M]) {
+	f.show(&x.noted)
+	x.carrier.Note(fate, &x.noted)
 }
 
 // notes tells all that the last stage noted.
@@ -111,6 +116,7 @@ func (x *Pipe[M]) delivered(f *flight[M]) {
 	}
 }
 
-func (f *flight[M]) packet() Packet[M] {
-	return Packet[M]{Time: f.at, Number: f.number, Copy: f.copies, Data: f.data, Meta: f.meta}
+// show makes p the packet that f is.
+func (f *flight[M]) show(p *Packet[M]) {
+	p.Time, p.Number, p.Copy, p.Data, p.Meta = f.at, f.number, f.copies, f.data, f.meta
 }

@@ -32,7 +32,7 @@ func (s sending) Get(n int) []byte { return s.memory.get(n) }
 func (s sending) Put(b []byte) { s.memory.put(b) }
 
 // Arrive implements [Carrier].
-func (s sending) Arrive(p Packet[outgoing]) {
+func (s sending) Arrive(p *Packet[outgoing]) {
 	if s.discards(p.Data, &p.Meta) {
 		s.memory.put(p.Data)
 		return
@@ -41,7 +41,7 @@ func (s sending) Arrive(p Packet[outgoing]) {
 }
 
 // Note implements [Carrier].
-func (s sending) Note(Fate, Packet[outgoing]) {}
+func (s sending) Note(Fate, *Packet[outgoing]) {}
 
 // discards reports whether the first router would drop a packet, and counts it.
 func (t *Transport) discards(b []byte, m *outgoing) bool {
@@ -174,7 +174,7 @@ func (q *queue) direct(slots []transport.Slot) (sent int, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range slots[:sent] {
-		t.out.Push(t.out.Offer(len(slots[i].Data)), slots[i].Data, false, outgoing{}, t.now, true)
+		t.out.Through(t.out.Offer(len(slots[i].Data)), slots[i].Data, outgoing{}, t.now)
 	}
 	return sent, err
 }
@@ -227,28 +227,33 @@ func (q *queue) commit(s *transport.Slot) error {
 		return big
 	}
 	meta := outgoing{q, s.IfIndex, s.Frag, s.Stamp, verify, s.Cookie}
-	o, _, out := t.out.Push(number, s.Data, false, meta, t.read(), q.backlog.n == 0)
-	discarded := o == Passed && t.discards(out.Data, &meta)
+	o, out := Kept, []byte(nil)
+	if q.backlog.n == 0 {
+		o, out = t.out.Through(number, s.Data, meta, t.read())
+	} else {
+		t.out.Push(number, s.Data, false, meta, t.read())
+	}
+	discarded := o == Passed && t.discards(out, &meta)
 	t.fire(t.now) // copies, for one
 	t.mu.Unlock()
 	var err error
 	if o == Passed {
-		changed := &out.Data[0] != &s.Data[0]
+		changed := &out[0] != &s.Data[0]
 		if !discarded {
 			sent := *s
-			sent.Data = out.Data
+			sent.Data = out
 			err = q.one(&sent)
 		}
 		t.mu.Lock()
 		if errors.Is(err, transport.ErrNoSlots) {
 			if !changed {
-				out.Data, changed = t.memory.get(len(s.Data)), true
-				copy(out.Data, s.Data)
+				out, changed = t.memory.get(len(s.Data)), true
+				copy(out, s.Data)
 			}
-			*q.backlog.add() = outwait{out.Data, meta}
+			*q.backlog.add() = outwait{out, meta}
 			err = nil
 		} else if changed {
-			t.memory.put(out.Data)
+			t.memory.put(out)
 		}
 		t.mu.Unlock()
 	}

@@ -75,7 +75,7 @@ func (d *direction) send(data []byte, now int64, whole bool, l *label) (left int
 		}
 		return -1, false
 	}
-	o, left, _ := d.pipe.Push(number, data, whole, *l, now, false)
+	o, left := d.pipe.Push(number, data, whole, *l, now)
 	d.schedule()
 	if left > now {
 		d.leaves(number, left, now)
@@ -117,20 +117,20 @@ func (d *direction) Get(n int) []byte { return d.net.bufs.get(n) }
 func (d *direction) Put(b []byte) { d.net.bufs.put(b) }
 
 // Arrive implements [impair.Carrier].
-func (d *direction) Arrive(p impair.Packet[label]) {
+func (d *direction) Arrive(p *impair.Packet[label]) {
 	if d.to.node.down || len(d.dead) > 0 && d.died(p.Number) {
-		d.vanish(&p, Down, &d.dark)
+		d.vanish(p, Down, &d.dark)
 		return
 	}
 	if n := d.net; n.partitions != nil && d.to.node.sw == nil && n.separates(&p.Meta, d.to.node) {
-		d.vanish(&p, Partitioned, &d.apart)
+		d.vanish(p, Partitioned, &d.apart)
 		return
 	}
 	if len(d.net.taps) != 0 {
 		d.trace(Delivered, p.Time, p.Number, p.Copy != 0, p.Data)
 	}
 	if sw := d.to.node.sw; sw != nil {
-		sw.pass(d.to, &p)
+		sw.pass(d.to, p)
 		return
 	}
 	d.to.node.receive(d.to, p.Data, p.Time, &p.Meta)
@@ -149,7 +149,7 @@ func (d *direction) vanish(p *impair.Packet[label], f Fate, count *uint64) {
 }
 
 // Note implements [impair.Carrier].
-func (d *direction) Note(f impair.Fate, p impair.Packet[label]) {
+func (d *direction) Note(f impair.Fate, p *impair.Packet[label]) {
 	if len(d.net.taps) != 0 {
 		at := p.Time
 		if f == impair.Cleared {
