@@ -82,11 +82,11 @@ func TestCommandsTransferAFileBetweenHosts(t *testing.T) {
 	if f := b.Interfaces()[0]; f.LinkLocal.IsValid() {
 		addresses = append(addresses, b.Addr6().String(), f.LinkLocal.String()+"%eth0")
 	}
-	for _, address := range addresses {
-		t.Run(address, func(t *testing.T) {
+	transfer := func(address, transport string) {
+		t.Run(address+" over "+transport, func(t *testing.T) {
 			dir := t.TempDir()
-			recv, stdout := receiving(t, b, "-o", dir)
-			send := command("send", file, address, "--interface", "eth0")
+			recv, stdout := receiving(t, b, "-o", dir, "--interface", "eth0", "--transport", transport)
+			send := command("send", file, address, "--interface", "eth0", "--transport", transport)
 			var out bytes.Buffer
 			send.Stdout, send.Stderr = &out, &out
 			if err := a.Start(send); err != nil {
@@ -102,6 +102,10 @@ func TestCommandsTransferAFileBetweenHosts(t *testing.T) {
 				t.Errorf("%d of %d bytes are there, %v", len(got), len(data), err)
 			}
 		})
+	}
+	for _, address := range addresses {
+		transfer(address, "raw")
+		transfer(address, "packet")
 	}
 }
 

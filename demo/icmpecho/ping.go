@@ -57,7 +57,7 @@ for, in virtual time: no privileges are needed and it ends at once.`,
 			if o.transport == "sim" {
 				return pingSim(c, &o, args)
 			}
-			return pingRaw(c, &o, args)
+			return pingLive(c, &o, args)
 		},
 	}
 	f := c.Flags()
@@ -76,7 +76,7 @@ for, in virtual time: no privileges are needed and it ends at once.`,
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show the first line and the statistics only")
 	f.BoolVarP(&o.stamps, "timestamp", "D", false, "put the time in front of each line")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "show no names")
-	f.StringVar(&o.transport, "transport", "raw", "raw: raw sockets; sim: a simulated network")
+	f.StringVar(&o.transport, "transport", "raw", "raw: raw sockets; packet: packet sockets on the interface that -I names; sim: a simulated network")
 	f.Var(&o.link.delay, "delay", "sim: time that a packet takes each way")
 	f.Var(&o.link.loss, "loss", "sim: percentage of packets lost each way")
 	f.Var(&o.link.duplicate, "dup", "sim: percentage of packets doubled each way")
@@ -88,8 +88,10 @@ for, in virtual time: no privileges are needed and it ends at once.`,
 // check refuses flags that do not fit.
 func (o *pingOptions) check(c *cobra.Command, args []string) error {
 	switch {
-	case o.transport != "raw" && o.transport != "sim":
-		return fmt.Errorf("unknown transport %q: it is raw or sim", o.transport)
+	case o.transport != "raw" && o.transport != "packet" && o.transport != "sim":
+		return fmt.Errorf("unknown transport %q: it is raw, packet or sim", o.transport)
+	case o.transport == "packet" && !o.namesDevice():
+		return errors.New("--transport packet takes an interface: -I NAME")
 	case len(args) == 0 && o.transport != "sim":
 		return errors.New("whom to ask? Give a host: " + program + " ping HOST")
 	case o.only4 && o.only6:
@@ -103,7 +105,7 @@ func (o *pingOptions) check(c *cobra.Command, args []string) error {
 	case c.Flags().Changed("ttl") && o.ttl == 0:
 		return errors.New("-t 0 reaches nobody")
 	}
-	if o.transport == "raw" {
+	if o.transport != "sim" {
 		for _, name := range []string{"delay", "loss", "dup", "reorder", "seed"} {
 			if c.Flags().Changed(name) {
 				return fmt.Errorf("--%s is for --transport sim", name)
@@ -111,6 +113,12 @@ func (o *pingOptions) check(c *cobra.Command, args []string) error {
 		}
 	}
 	return nil
+}
+
+// namesDevice reports whether -I names an interface.
+func (o *pingOptions) namesDevice() bool {
+	_, isAddr := o.source()
+	return o.from != "" && !isAddr
 }
 
 // config is what the flags ask of a Pinger for one of several targets.

@@ -16,11 +16,13 @@ import (
 
 	"protean/demo/icmpecho/echo"
 	"protean/proto"
+	"protean/transport"
+	"protean/transport/afpacket"
 	"protean/transport/rawip"
 )
 
-// pingRaw runs pingers over raw sockets.
-func pingRaw(c *cobra.Command, o *pingOptions, args []string) (err error) {
+// pingLive runs pingers over raw or packet sockets.
+func pingLive(c *cobra.Command, o *pingOptions, args []string) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	targets, err := resolve(ctx, o, args)
@@ -31,8 +33,7 @@ func pingRaw(c *cobra.Command, o *pingOptions, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg := o.rawConfig(targets, device)
-	t, err := rawip.Open(cfg)
+	t, err := o.open(targets, device)
 	if err != nil {
 		return o.openError(err)
 	}
@@ -66,6 +67,21 @@ func pingRaw(c *cobra.Command, o *pingOptions, args []string) (err error) {
 		return err
 	}
 	return s.close(o)
+}
+
+// open opens the transport that --transport names.
+func (o *pingOptions) open(targets []target, device *net.Interface) (transport.Transport, error) {
+	cfg := o.rawConfig(targets, device)
+	if o.transport == "packet" {
+		return openPacket(device.Name, cfg.V4, cfg.V6)
+	}
+	return rawip.Open(cfg)
+}
+
+// openPacket opens packet sockets on an interface, with a ring in which
+// packets are there at once.
+func openPacket(device string, v4, v6 bool) (transport.Transport, error) {
+	return afpacket.Open(&afpacket.Config{Interface: device, V4: v4, V6: v6, Ring: afpacket.V2})
 }
 
 // device is the interface that -I gives, nil if it gives none.

@@ -19,6 +19,7 @@ import (
 
 	"protean/demo/icmpecho/echo"
 	"protean/proto"
+	"protean/transport"
 	"protean/transport/rawip"
 )
 
@@ -28,6 +29,7 @@ type respondOptions struct {
 	delay           seconds
 	loss, duplicate percent
 	device          string
+	transport       string
 	kernel          string
 	stats           seconds
 	quiet           bool
@@ -61,6 +63,7 @@ for any failure.`,
 	f.BoolVarP(&o.only4, "ipv4", "4", false, "answer IPv4 only")
 	f.BoolVarP(&o.only6, "ipv6", "6", false, "answer IPv6 only")
 	f.StringVarP(&o.device, "interface", "I", "", "answer what comes through this interface only")
+	f.StringVar(&o.transport, "transport", "raw", "raw: raw sockets; packet: packet sockets on the interface that -I names")
 	f.Var(&o.delay, "delay", "time to let pass before an answer")
 	f.Var(&o.loss, "loss", "percentage of requests not to answer")
 	f.Var(&o.duplicate, "dup", "percentage of requests to answer twice")
@@ -75,6 +78,10 @@ func (o *respondOptions) check(args []string) (addrs []netip.Addr, err error) {
 	switch {
 	case o.only4 && o.only6:
 		return nil, errors.New("-4 and -6 exclude each other")
+	case o.transport != "raw" && o.transport != "packet":
+		return nil, fmt.Errorf("unknown transport %q: it is raw or packet", o.transport)
+	case o.transport == "packet" && o.device == "":
+		return nil, errors.New("--transport packet takes an interface: -I NAME")
 	case o.kernel != "silence" && o.kernel != "leave":
 		return nil, fmt.Errorf("--kernel %s is neither silence nor leave", o.kernel)
 	}
@@ -125,10 +132,18 @@ func isOwn(own []net.Addr, a netip.Addr) bool {
 	return false
 }
 
+// open opens the transport that --transport names.
+func (o *respondOptions) open() (transport.Transport, error) {
+	if o.transport == "packet" {
+		return openPacket(o.device, o.only4, o.only6)
+	}
+	// The kernel builds the headers, since it then fragments large answers.
+	return rawip.Open(&rawip.Config{V4: o.only4, V6: o.only6, Interface: o.device, Header: rawip.Kernel})
+}
+
 // respond answers until it is interrupted.
 func respond(o *respondOptions, addrs []netip.Addr, out, errs io.Writer) (err error) {
-	// The kernel builds the headers, since it then fragments large answers.
-	t, err := rawip.Open(&rawip.Config{V4: o.only4, V6: o.only6, Interface: o.device, Header: rawip.Kernel})
+	t, err := o.open()
 	if err != nil {
 		return err
 	}
