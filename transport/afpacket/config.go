@@ -106,6 +106,12 @@ type Config struct {
 	// means 2 ms.
 	RetireTimeout time.Duration
 
+	// TxRing sends through a ring shared with the kernel (PACKET_TX_RING) instead
+	// of sendmmsg(2). Packets count as sent when the kernel has given the ring's
+	// frame back. It excludes Cooked. What is larger than the MTU at the time of
+	// Open may not fit later.
+	TxRing bool
+
 	// QdiscBypass hands packets to the device directly (PACKET_QDISC_BYPASS): no
 	// queueing discipline, and other packet sockets do not see them.
 	QdiscBypass bool
@@ -178,6 +184,8 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, unsupported("a spread that scatters fragments, without Config.Scattered,")
 	case d.Outgoing && !d.All:
 		return d, configError("Outgoing takes All")
+	case d.TxRing && d.Cooked:
+		return d, unsupported("a transmit ring with cooked sockets")
 	case d.Queues < 1 || d.Queues > maxQueues:
 		return d, configError("Queues is not in 1 to 256")
 	case d.BlockSize < 0 || d.BlockSize > maxBlock || d.Blocks < 0 || d.RetireTimeout < 0:

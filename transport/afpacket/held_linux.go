@@ -114,8 +114,7 @@ func (h *held) send(hop *heldHop, mac wire.MAC) {
 		p := hop.packets[0]
 		errno := h.q.sendOne(p.data, mac)
 		if errno == unix.EAGAIN || errno == unix.ENOBUFS && h.q.t.carrier() {
-			h.q.retry.Store(time.Now().Add(retryAfter).UnixNano())
-			h.q.Wake()
+			h.q.tryLater()
 			return
 		}
 		hop.packets = hop.packets[1:]
@@ -193,6 +192,7 @@ const closePatience = time.Second
 
 // drain sends what still waits, as far as it can be sent.
 func (q *queue) drain() {
+	q.tx.ring.drain(q)
 	h := &q.tx.held
 	for end := time.Now().Add(closePatience); h.count.Load() > 0; time.Sleep(time.Millisecond) {
 		h.settle()

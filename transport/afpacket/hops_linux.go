@@ -154,18 +154,15 @@ func (t *Transport) carrier() bool {
 	if err != nil {
 		return false
 	}
-	fd := t.queues[0].tx.fd
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCGIFFLAGS, uintptr(unsafe.Pointer(ifr)))
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(t.member.packet), unix.SIOCGIFFLAGS, uintptr(unsafe.Pointer(ifr)))
 	const up = unix.IFF_UP | unix.IFF_RUNNING
 	return errno == 0 && ifr.Uint16()&up == up
 }
 
-// sendOne sends one packet by itself.
+// sendOne sends one packet by itself, not through the socket that sends the
+// others: that ignores what is not in its ring, if it has one.
 func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
-	protocol := uint16(protocol4)
-	if packet[0]>>4 == 6 {
-		protocol = protocol6
-	}
+	protocol := protocolOf(packet)
 	to := &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: q.t.link.index, Halen: q.t.addressLen()}
 	copy(to.Addr[:], mac[:])
 	parts := [][]byte{packet}
@@ -174,7 +171,7 @@ func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
 		putHeader(&h, mac, q.t.hardwareAddr(), protocol)
 		parts = [][]byte{h[:], packet}
 	}
-	_, err := unix.SendmsgBuffers(q.tx.fd, parts, nil, to, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	_, err := unix.SendmsgBuffers(q.t.member.packet, parts, nil, to, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	if err == nil {
 		return 0
 	}

@@ -101,6 +101,7 @@ func (q *queue) poll(d time.Duration) bool {
 		}
 	}
 	q.tx.held.settle()
+	q.tx.ring.again(q)
 	return q.due()
 }
 

@@ -76,6 +76,9 @@ type outcome struct {
 // it took.
 func (q *queue) send(slots []transport.Slot, out *outcome) (taken int, err error) {
 	x := &q.tx
+	if q.t.cfg.TxRing {
+		return q.sendRing(slots)
+	}
 	n := 0
 	for n < len(slots) && n < len(x.msg.Hdr) {
 		hold, err := q.put(n, &slots[n])
@@ -108,33 +111,47 @@ func (q *queue) send(slots []transport.Slot, out *outcome) (taken int, err error
 // put makes message i send a slot. It reports whether the packet has to wait
 // for the address of a neighbour first.
 func (q *queue) put(i int, s *transport.Slot) (hold bool, err error) {
-	t, x := q.t, &q.tx
+	h, err := q.route(s)
+	if err != nil || h.state != hopReady {
+		return true, err
+	}
+	q.tx.address(i, s, h.mac)
+	return false, nil
+}
+
+// route finds out where a slot's packet goes, and whether it can.
+func (q *queue) route(s *transport.Slot) (hop, error) {
+	t := q.t
 	if bad := sockio.Check(s.Data); bad != wire.NotMalformed {
-		return false, opError("write", bad)
+		return hop{}, opError("write", bad)
 	}
 	v6 := s.Data[0]>>4 == 6
 	switch {
 	case v6 && !t.cfg.V6 || !v6 && !t.cfg.V4:
-		return false, callError("write", "sendmmsg", unix.EAFNOSUPPORT)
+		return hop{}, callError("write", "socket", unix.EAFNOSUPPORT)
 	case s.IfIndex != 0 && int(s.IfIndex) != t.link.index:
-		return false, callError("write", "sendmmsg", unix.ENODEV)
+		return hop{}, callError("write", "interface", unix.ENODEV)
 	}
-	h, err := x.find(t, destination(s.Data))
+	h, err := q.tx.find(t, destination(s.Data))
 	if err != nil {
-		return false, err
+		return hop{}, err
 	}
 	mtu := h.mtu
 	if link := t.status.Load(); link != nil && (s.Frag == transport.FragProbe || mtu == 0) {
 		mtu = link.MTU // a probe of the path does not keep to what is known of it
 	}
 	if len(s.Data) > mtu {
-		return false, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
+		return hop{}, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
 	}
-	if h.state != hopReady {
-		return true, nil
+	return h, nil
+}
+
+// protocolOf returns the protocol of a packet that Check has passed.
+func protocolOf(b []byte) uint16 {
+	if b[0]>>4 == 6 {
+		return protocol6
 	}
-	x.address(i, s, h.mac, v6)
-	return false, nil
+	return protocol4
 }
 
 // destination returns the destination address of a packet that Check has
@@ -163,8 +180,7 @@ func (q *queue) sendError(s *transport.Slot, errno unix.Errno) error {
 			errno = unix.ENETDOWN
 			break
 		}
-		q.retry.Store(time.Now().Add(retryAfter).UnixNano())
-		q.Wake()
+		q.tryLater()
 		return transport.ErrNoSlots
 	case unix.EMSGSIZE:
 		e := &transport.TooBigError{Size: len(s.Data)}

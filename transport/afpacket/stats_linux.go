@@ -10,8 +10,10 @@ import (
 
 // counters are the statistics of a queue.
 type counters struct {
-	mu sync.Mutex // guards s
+	mu sync.Mutex // guards what follows
 	s  transport.Stats
+
+	ringSent, ringWrong uint64 // of a transmit ring, what s has in it
 }
 
 // addTo adds the counters to sum.
@@ -95,4 +97,21 @@ func (c *counters) addLate(bytes uint64, sent bool) {
 	}
 	c.s.Sent++
 	c.s.SentBytes += bytes
+}
+
+// addSent sets what a transmit ring has sent in all, and adds the bytes of what
+// it did not have before. What the kernel refused was not sent.
+func (c *counters) addSent(sent, wrong, bytes uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Sent += sent - c.ringSent
+	c.s.Unsent += wrong - c.ringWrong
+	c.s.SentBytes += bytes
+	c.ringSent, c.ringWrong = sent, wrong
+}
+
+func (c *counters) addUnsent(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Unsent += n
 }

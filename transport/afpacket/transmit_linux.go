@@ -27,6 +27,7 @@ type transmitter struct {
 	source     wire.MAC
 	last       hopAt
 
+	ring     ringSender // with Config.TxRing
 	held     held
 	failures failures
 }
@@ -53,6 +54,11 @@ func (x *transmitter) open(q *queue) error {
 		return callError("open", "bind", err)
 	}
 	pendingError(x.fd) // ENETDOWN if the interface is down
+	if t.cfg.TxRing {
+		if err := x.ring.open(t, x.fd); err != nil {
+			return err
+		}
+	}
 	batch := t.cfg.Batch
 	x.mem = make([]byte, batch*stride)
 	x.msg = sockio.NewMessages(batch, 0)
@@ -70,6 +76,7 @@ func (x *transmitter) open(q *queue) error {
 }
 
 func (x *transmitter) close() {
+	x.ring.close()
 	if x.opened {
 		unix.Close(x.fd)
 	}
@@ -90,11 +97,8 @@ func (x *transmitter) give(slots []transport.Slot) {
 // address makes message i send a slot to a link address: by a header in front
 // of the packet, in the slot's own memory, or by the kernel if the socket is
 // cooked.
-func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC, v6 bool) {
-	protocol := uint16(protocol4)
-	if v6 {
-		protocol = protocol6
-	}
+func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC) {
+	protocol := protocolOf(s.Data)
 	ll := x.name(i)
 	ll.Protocol = networkOrder(protocol)
 	if x.cooked || x.header == 0 {

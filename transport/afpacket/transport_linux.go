@@ -87,6 +87,7 @@ func (t *Transport) Stats() transport.Stats {
 	if t.calls.Enter() {
 		for _, q := range t.queues {
 			q.readDrops()
+			q.tx.ring.again(q)
 		}
 		t.calls.Leave()
 	}
