@@ -58,6 +58,14 @@ func BenchmarkWalk(b *testing.B) {
 		for _, blocks := range []int{1, 16, 256} {
 			b.Run(fmt.Sprintf("len=%d/blocks=%d", n, blocks), func(b *testing.B) {
 				k, c := newFakeV3(1<<20, blocks)
+				// Shared, since that has pages of the size that rings have.
+				mem, err := unix.Mmap(-1, 0, len(k.mem), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer unix.Munmap(mem)
+				k.mem = mem
+				c.init(mem, false, k.size, k.blocks, k.size)
 				k.full(n)
 				var got count
 				var h handler = &got
@@ -123,6 +131,77 @@ func BenchmarkFullRing(b *testing.B) {
 				r.Leave()
 			}
 			b.ReportMetric(float64(spent)/float64(frames), "cpu-ns/frame")
+		})
+	}
+}
+
+// BenchmarkTransmit sends frames in batches of 64 that nobody receives, with all
+// that the kernel does to send them.
+func BenchmarkTransmit(b *testing.B) {
+	for _, n := range []int{60, 1514} {
+		b.Run(fmt.Sprintf("len=%d", n), func(b *testing.B) {
+			p := newPair(b, 1500)
+			tx := p.transmit(nil)
+			defer enter(b, tx)()
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			b.ReportAllocs()
+			b.ResetTimer()
+			start := threadTime(b)
+			for i := 0; i < b.N; {
+				k := 0
+				for k < 64 && i < b.N && p.put(tx, k, i, n-14) {
+					i, k = i+1, k+1
+				}
+				tx.Request(k)
+				if err := tx.Kick(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if left := tx.Drain(time.Now().Add(soon)); left != 0 {
+				b.Fatalf("%d left", left)
+			}
+			b.ReportMetric(float64(threadTime(b)-start)/float64(b.N), "cpu-ns/frame")
+		})
+	}
+}
+
+// BenchmarkLoneFrame sends one frame at a time and waits until it is read: ns/op
+// is how long it takes to come.
+func BenchmarkLoneFrame(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		cfg  RxConfig
+	}{
+		{"V2", RxConfig{V2: true}},
+		{"V3/retire=1ms", RxConfig{Retire: time.Millisecond}},
+		{"V3/retire=8ms", RxConfig{Retire: 8 * time.Millisecond}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := newPair(b, 1500)
+			r := p.open(&c.cfg)
+			frame := p.frame(1, 100)
+			var f Frame
+			var worst time.Duration
+			b.ResetTimer()
+			for range b.N {
+				sent := time.Now()
+				if err := p.trySend(frame); err != nil {
+					b.Fatal(err)
+				}
+				for came := false; !came; {
+					if err := r.Wait(sent.Add(soon)); err != nil {
+						b.Fatal(err)
+					}
+					if err := r.Enter(); err != nil {
+						b.Fatal(err)
+					}
+					came = r.Next(&f)
+					r.Leave()
+				}
+				worst = max(worst, time.Since(sent))
+			}
+			b.ReportMetric(float64(worst), "worst-ns")
 		})
 	}
 }

@@ -34,7 +34,11 @@
 // [RxConfig].Retire. A frame that comes alone waits for that: for half of it on
 // average. TPACKET_V2 has a frame for each packet, and it is there at once: for
 // questions and answers. A transmit ring saves a copy but no work in the kernel,
-// and is not faster than sendmmsg(2) everywhere: measure.
+// and is not faster than sendmmsg(2) on a veth: measure.
+//
+// A socket has one ring here. The kernel would take one for each direction, if
+// both have the same version, but a socket with a transmit ring sends nothing
+// else any more, and what is closed and drained when gets entangled.
 //
 // # Order
 //
@@ -46,7 +50,8 @@
 //
 // To touch a ring that was unmapped kills the process, and no recover helps. Close
 // therefore waits until the reader is outside of Enter and Leave, and rather
-// fails than to unmap under it. No finalizer unmaps.
+// fails than to unmap under it. No finalizer unmaps: a ring that is not closed
+// stays, with its socket, until the process ends.
 //
 // Rings exist on Linux only. The rest, the reading of a ring in any memory, is
 // portable and tested and fuzzed as such.

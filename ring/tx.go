@@ -93,7 +93,7 @@ func (t *txRing) rescue() bool {
 	last := t.next - 1
 	for i := wrong; i < last; i++ {
 		to, from := t.at(i), t.at(i+1)
-		n := min(int(binary.NativeEndian.Uint32(from[v2Len:])), t.max)
+		n := int(min(binary.NativeEndian.Uint32(from[v2Len:]), uint32(t.max)))
 		copy(to[txData:txData+n], from[txData:txData+n])
 		binary.NativeEndian.PutUint32(to[v2Len:], uint32(n))
 		release(to, v2Status, txRequest)
