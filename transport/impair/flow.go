@@ -25,31 +25,37 @@ type flow struct {
 	localPort, remotePort uint16 // identifiers of ICMP echoes are localPort
 }
 
-// ports says where a protocol has what tells flows apart, from the start of its
-// header on: 0 and 2 for ports, 4 for the identifier of an echo.
+// A portKind says what tells the flows of a protocol apart.
 type portKind uint8
 
 const (
-	noPorts portKind = iota
-	bothPorts
-	echoID
-	otherICMP // nothing that a translator can use
-	icmpError
+	noPorts   portKind = iota // nothing
+	bothPorts                 // the first four bytes of its header
+	echoID                    // the identifier of an ICMP echo
+	icmpError                 // what an ICMP error quotes
+	unusable                  // it is cut off, or an ICMP message of another kind
 )
 
 // kindOf says what a packet of a protocol has; b begins with its header.
 func kindOf(protocol uint8, b []byte) portKind {
+	k := usualKind(protocol)
+	switch {
+	case k == bothPorts && len(b) < 4, k == echoID && len(b) < 8:
+		return unusable
+	case k == echoID:
+		return icmpKind(protocol, b[0])
+	}
+	return k
+}
+
+// usualKind says what those packets of a protocol have that a translator gives
+// ports to.
+func usualKind(protocol uint8) portKind {
 	switch protocol {
 	case wire.ProtoTCP, wire.ProtoUDP, protoDCCP, protoSCTP, protoUDPLite:
-		if len(b) < 4 {
-			return otherICMP
-		}
 		return bothPorts
 	case wire.ProtoICMP, wire.ProtoICMPv6:
-		if len(b) < 8 {
-			return otherICMP
-		}
-		return icmpKind(protocol, b[0])
+		return echoID
 	}
 	return noPorts
 }
@@ -62,7 +68,7 @@ func icmpKind(protocol, typ uint8) portKind {
 		case 3, 4, 5, 11, 12:
 			return icmpError
 		}
-		return otherICMP
+		return unusable
 	}
 	switch {
 	case typ < 128:
@@ -70,7 +76,7 @@ func icmpKind(protocol, typ uint8) portKind {
 	case typ == 128, typ == 129:
 		return echoID
 	}
-	return otherICMP
+	return unusable
 }
 
 // portsOf returns the ports of the packet whose header b begins with: source

@@ -19,10 +19,11 @@ import (
 // destinations back, and drops packets to outside addresses that nobody has.
 //
 // Checksums that a translator knows to cover addresses are brought up to date:
-// those of IPv4 headers, TCP, UDP, UDP-Lite, DCCP and ICMPv6. The packet quoted
-// by an ICMP error is translated as well. Any other protocol whose checksum
-// covers the addresses arrives broken, as it does behind a real one. Packets of
-// another family than Outside, and to multicast groups, pass as they are.
+// those of IPv4 headers, TCP, UDP, UDP-Lite, DCCP and ICMPv6; and, where ports
+// change, the CRC of SCTP. The packet quoted by an ICMP error is translated as
+// well. Any other protocol whose checksum covers the addresses arrives broken,
+// as it does behind a real one. Packets of another family than Outside, and to
+// multicast groups, pass as they are.
 type NAT struct {
 	Outside []netip.Addr
 	Timeout time.Duration // of an address not used; zero means [DefaultNATTimeout]

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"testing"
 	"time"
 
@@ -208,10 +209,22 @@ func TestMasqueradeGivesPortsThatAreFree(t *testing.T) {
 	want(t, "elsewhere", x.outward(udp("10.0.0.2", "198.51.100.2", 5000, 53)), udp("192.0.2.1", "198.51.100.2", 5000, 53))
 	x.outward(tcp("10.0.0.1", remote, 22, 1))
 	want(t, "a low port", x.outward(tcp("10.0.0.2", remote, 22, 1)), tcp("192.0.2.1", remote, 23, 1))
+	// SCTP has a CRC over its ports.
+	sctp := func(src string, port uint16) []byte {
+		b := append(ports(port, 7, 0, 0, 0, 1, 0, 0, 0, 0), "chunk..."...)
+		binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+		return packet4(src, remote, protoSCTP, b)
+	}
+	x.outward(sctp("10.0.0.1", 3000))
+	want(t, "SCTP", x.outward(sctp("10.0.0.2", 3000)), sctp("192.0.2.1", 3001))
 	// Echoes have identifiers.
 	want(t, "an echo", x.outward(echo("10.0.0.1", remote, 8, 9)), echo("192.0.2.1", remote, 8, 9))
 	want(t, "a second", x.outward(echo("10.0.0.2", remote, 8, 9)), echo("192.0.2.1", remote, 8, 10))
 	want(t, "its reply", x.inward(echo(remote, "192.0.2.1", 0, 10)), echo(remote, "10.0.0.2", 0, 9))
+	six := newBox(t, "masquerade 2001:db8:1::1")
+	six.outward(echo("fd00::1", "2001:db8:2::1", 128, 9))
+	want(t, "a second echo, IPv6", six.outward(echo("fd00::2", "2001:db8:2::1", 128, 9)), echo("2001:db8:1::1", "2001:db8:2::1", 128, 10))
+	want(t, "its reply", six.inward(echo("2001:db8:2::1", "2001:db8:1::1", 129, 10)), echo("2001:db8:2::1", "fd00::2", 129, 9))
 	// What it cannot translate does not get through.
 	if x.outward(sealed("10.0.0.1", remote, wire.ProtoICMP, make([]byte, 20), 2, false)) == nil {
 		t.Error("an unknown echo reply is dropped")

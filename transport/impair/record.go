@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// A Recorder records the faults that strike. The zero value is ready for use;
+// A Recorder records the faults that strike, all of them. The zero value is ready for use;
 // its methods are safe for concurrent use. One recorder may serve several
 // links, transports or networks.
 type Recorder struct {

@@ -4,6 +4,7 @@ package impair
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"net/netip"
 
 	"protean/proto/checksum"
@@ -107,7 +108,7 @@ func rewritePacket(b []byte, h *header, k portKind, source bool, addr netip.Addr
 	case (h.protocol == wire.ProtoUDP || h.protocol == protoUDPLite) && len(payload) >= 8 && payload[6]|payload[7] == 0:
 		sum = -1 // there is none
 	}
-	if ports && k != noPorts && k != otherICMP && k != icmpError {
+	if ports && k != noPorts && k != unusable && k != icmpError {
 		at := 4
 		if k == bothPorts {
 			if at = 2; source {
@@ -116,7 +117,11 @@ func rewritePacket(b []byte, h *header, k portKind, source bool, addr netip.Addr
 		}
 		old = checksum.Combine(old, binary.BigEndian.Uint16(payload[at:]))
 		changed = checksum.Combine(changed, port)
-		binary.BigEndian.PutUint16(payload[at:], port)
+		if h.protocol == protoSCTP {
+			setSCTPPort(payload, at, port, h.fragment)
+		} else {
+			binary.BigEndian.PutUint16(payload[at:], port)
+		}
 	}
 	if sum < 0 || len(payload) < sum+2 {
 		return
@@ -131,4 +136,23 @@ func rewritePacket(b []byte, h *header, k portKind, source bool, addr netip.Addr
 // covers has changed, given the sums of that part.
 func fix(b []byte, at int, old, changed uint16) {
 	binary.BigEndian.PutUint16(b[at:], checksum.Update16(binary.BigEndian.Uint16(b[at:]), old, changed))
+}
+
+// setSCTPPort sets a port of an SCTP packet and its CRC32c (RFC 9260, appendix
+// A), which covers all of the packet but no addresses, unless it was wrong or
+// cannot be known.
+func setSCTPPort(b []byte, at int, port uint16, fragment bool) {
+	whole := len(b) >= 12 && !fragment && crcSCTP(b) == binary.LittleEndian.Uint32(b[8:])
+	binary.BigEndian.PutUint16(b[at:], port)
+	if whole {
+		binary.LittleEndian.PutUint32(b[8:], crcSCTP(b))
+	}
+}
+
+// crcSCTP computes the CRC32c of an SCTP packet with zeros in its place.
+func crcSCTP(b []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli) // the same one every time
+	c := crc32.Update(0, table, b[:8])
+	c = crc32.Update(c, table, make([]byte, 4))
+	return crc32.Update(c, table, b[12:])
 }

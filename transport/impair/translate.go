@@ -119,13 +119,11 @@ func (t *translator) look(u *unit) (p parsed, v sight) {
 		p.dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return p, nothing
 	}
-	if t.ports && (p.kind == otherICMP || !p.first && kindOf(p.protocol, zeros[:]) != noPorts) {
+	if t.ports && (p.kind == unusable || !p.first && usualKind(p.protocol) != noPorts) {
 		return p, unreadable
 	}
 	return p, readable
 }
-
-var zeros [8]byte
 
 // key returns the flow by which a mapping is found.
 func (t *translator) key(f flow) flow {
@@ -195,7 +193,7 @@ func (t *translator) choose(m *mapping, now int64) bool {
 	if t.isFree(m.outside, now) {
 		return true
 	}
-	kind := kindOf(m.inside.protocol, zeros[:])
+	kind := usualKind(m.inside.protocol)
 	if kind == noPorts {
 		return false
 	}

@@ -44,6 +44,9 @@
 // same instant go off before anything else does, in random order; let programs
 // start at different instants.
 //
+// What a link does to packets besides, in any order, is a pipeline of package
+// impair: [LinkConfig].Pipeline. [Link.Set] changes it.
+//
 // # Random numbers
 //
 // Every direction of a link has random numbers of its own, derived from the
