@@ -26,6 +26,7 @@ type gate struct {
 	empty   chan struct{} // made by shut, closed by the last to leave
 
 	patience time.Duration // 0: closePatience
+	shutting sync.Mutex    // held by a shut, so that another returns when all is done
 }
 
 func (g *gate) enter() error {
@@ -50,6 +51,8 @@ func (g *gate) leave() {
 // shut lets nobody in any more, calls wake, waits until nobody is inside and
 // calls end, once.
 func (g *gate) shut(wake func(), end func() error) error {
+	g.shutting.Lock()
+	defer g.shutting.Unlock()
 	g.mu.Lock()
 	g.closing = true
 	if g.gone {
@@ -73,10 +76,6 @@ func (g *gate) shut(wake func(), end func() error) error {
 			return ErrInUse
 		}
 		g.mu.Lock()
-		if g.gone { // another Close was faster
-			g.mu.Unlock()
-			return nil
-		}
 	}
 	g.gone = true
 	g.mu.Unlock()
