@@ -6,10 +6,10 @@ import (
 	"os"
 	"testing"
 
+	"protean/proto/prototest"
 	"protean/transport/netlab"
-	"protean/transport/transporttest"
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(netlab.Main(transporttest.Checked(m)))
+	os.Exit(netlab.Main(prototest.Checked(m)))
 }
