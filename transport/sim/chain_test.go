@@ -40,7 +40,7 @@ func newChain(t testing.TB, cfg *sim.Config, k *sim.KernelConfig, routers int, m
 	last := c.a
 	for i := range routers + 1 {
 		x := i + 1
-		next := c.b
+		var next *sim.Node
 		if i < routers {
 			next = mustNode(t)(c.n.Router(fmt.Sprintf("r%d", x), k))
 			c.routers = append(c.routers, next)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"protean/proto/frag"
@@ -50,9 +51,10 @@ type Network struct {
 	bufs       buffers
 	pool       []*source // unused sources of the kind sourceStamp
 
-	now  int64 // stepped: the time; live: that of the event happening now
-	seq  uint64
-	heap heap
+	now   int64        // stepped: the time; live: that of the event happening now
+	shown atomic.Int64 // stepped: the same, for Now, which hosts call all the time
+	seq   uint64
+	heap  heap
 
 	// Stepped.
 	running  bool
@@ -107,6 +109,7 @@ func New(cfg *Config) *Network {
 		n.cfg.Epoch = DefaultEpoch()
 	}
 	n.now = n.cfg.Epoch.UnixNano()
+	n.shown.Store(n.now)
 	return n
 }
 
@@ -174,9 +177,7 @@ func (n *Network) Now() time.Time {
 	if n.cfg.Live {
 		return n.base.Add(time.Since(n.base))
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return unix(n.now)
+	return unix(n.shown.Load())
 }
 
 // clock is Now in Unix nanoseconds, for callers that hold n.mu.

@@ -10,7 +10,6 @@ type posted struct {
 	buf     []byte
 	v4      bool
 	refused bool // larger than the MTU: to be counted only; buf is nil
-	size    int
 	stamp   bool
 	sent    sent
 }

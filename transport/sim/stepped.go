@@ -137,6 +137,7 @@ func (n *Network) end() {
 func (n *Network) advance(at int64) {
 	if at > n.now {
 		n.now = at
+		n.shown.Store(at)
 		n.steps = 0
 	}
 }
