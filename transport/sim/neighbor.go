@@ -28,9 +28,10 @@ func (nd *Node) takesForeign() bool {
 }
 
 // reachable reports whether there is a neighbour on the link of p that takes
-// packets for an address.
+// packets for an address. Without a carrier nobody is asked: the link loses
+// what is sent.
 func (p *Port) reachable(l *label) bool {
-	if p.loopback() || l.flood {
+	if p.loopback() || l.flood || !p.up() {
 		return true
 	}
 	peer := p.out.to
