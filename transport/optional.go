@@ -71,7 +71,8 @@ type Scheduler interface {
 }
 
 // A Timer is made by a [Scheduler]. Timers that are due at the same time expire
-// in the order in which they were armed.
+// in the order in which they were armed, and those armed at the same instant in
+// the order in which they were made.
 type Timer interface {
 	// Reset arms the timer, in place of when it was to expire before. A time
 	// that has passed, such as the zero Time, means: when all that is going on

@@ -5,7 +5,6 @@ package prototest
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"protean/transport/sim"
@@ -25,7 +24,7 @@ func build(tb testing.TB, text string, cfg *Config, d driver) *Net {
 	n := &Net{Seed: seed(tb, c.Seed), driver: d, tb: tb, cfg: c}
 	sc := &sim.Config{Seed: n.Seed, Live: d != stepped, Filter: c.Filter, Recorder: c.Recorder}
 	if d == bubbled {
-		sc.Barrier = synctest.Wait
+		sc.Barrier = barrier
 		sc.Report = func(err error) { tb.Error(err) }
 	}
 	n.Sim = sim.New(sc)

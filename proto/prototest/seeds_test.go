@@ -149,12 +149,21 @@ func TestASearchFindsFailuresOfAllKinds(t *testing.T) {
 			e := (&prototest.Search{Seeds: 100, Bubble: bubble}).Find(t, func(tb testing.TB, cfg *prototest.Config) {
 				cfg.Link.Loss = 0.05
 				cfg.Link.Duplicate = 0.5
-				n := prototest.Pair(tb, cfg)
+				var n *prototest.Net
+				if bubble {
+					n = prototest.BubblePair(tb, cfg)
+				} else {
+					n = prototest.Pair(tb, cfg)
+				}
 				r := n.B.Record(tb, 253)
 				for range 5 {
 					n.A.Send(tb, 253, n.B.Addr4, []byte("x"))
 				}
-				n.Run(tb, time.Second)
+				if bubble {
+					time.Sleep(time.Second)
+				} else {
+					n.Run(tb, time.Second)
+				}
 				f(tb, len(r.Packets()) < 5)
 			})
 			if e == nil {

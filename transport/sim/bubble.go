@@ -194,6 +194,9 @@ func (t *Transport) settle(now int64) {
 		t.outbox.drop()
 		t.post(&o, now)
 	}
+	if len(t.rearmed) > 1 { // several goroutines may have armed them
+		slices.SortFunc(t.rearmed, func(x, y *Timer) int { return cmp.Compare(x.rank, y.rank) })
+	}
 	for _, m := range t.rearmed {
 		m.settle(now)
 	}

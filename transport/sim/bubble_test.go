@@ -99,6 +99,27 @@ func TestInABubbleSameInstantsHaveAnOrder(t *testing.T) {
 	}
 }
 
+// Timers of one handle that are armed at one instant, by goroutines that run in
+// no order, expire in the order in which they were made.
+func TestInABubbleTimersArmedTogetherHaveAnOrder(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t, bubbleConfig(t), nil)
+			var got, want []int
+			for i := range 20 {
+				timer := p.ta.NewTimer(func() { got = append(got, i) })
+				want = append(want, i)
+				go timer.Reset(time.Now().Add(time.Second))
+			}
+			time.Sleep(2 * time.Second)
+			check(t, p.n.Settle())
+			if !slices.Equal(got, want) {
+				t.Fatalf("expired in the order %v", got)
+			}
+		})
+	}
+}
+
 func TestInABubbleATimerCanBeStoppedAndArmedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, bubbleConfig(t), nil)

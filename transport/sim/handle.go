@@ -47,6 +47,7 @@ type Transport struct {
 	look    bool // its goroutine is to be woken
 	outbox  ring[posted]
 	rearmed []*Timer
+	timers  int  // ever made
 	sending bool // Commit waits for quiet
 	warned  bool // of sends that have no order
 	quiet   quiet

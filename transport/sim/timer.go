@@ -14,6 +14,7 @@ import (
 // instant, but outlives it: what a goroutine waits for must come.
 type Timer struct {
 	t     *Transport
+	rank  int // among those of t: how many were made before
 	f     func()
 	src   source
 	at    int64 // when armed
@@ -28,7 +29,10 @@ func (t *Transport) NewTimer(f func()) transport.Timer {
 	if !t.net.inBubble() {
 		return nil
 	}
-	m := &Timer{t: t, f: f}
+	t.net.mu.Lock()
+	defer t.net.mu.Unlock()
+	m := &Timer{t: t, f: f, rank: t.timers}
+	t.timers++
 	m.src = source{kind: sourceFunc, timer: m}
 	return m
 }
