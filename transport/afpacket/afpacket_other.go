@@ -43,3 +43,13 @@ func (t *Transport) Join(int, netip.Addr, ...netip.Addr) error {
 func (t *Transport) Leave(int, netip.Addr, ...netip.Addr) error {
 	return unsupported("joining multicast groups on this system")
 }
+
+// Claim returns a *transport.UnsupportedError on this system.
+func (t *Transport) Claim(int, netip.Addr, []byte) error {
+	return unsupported("taking over addresses on this system")
+}
+
+// Unclaim returns a *transport.UnsupportedError on this system.
+func (t *Transport) Unclaim(int, netip.Addr) error {
+	return unsupported("taking over addresses on this system")
+}

@@ -58,6 +58,13 @@
 // an event with EHOSTUNREACH; until the kernel tries again, packets there are
 // refused with that. Close waits for a second for such packets.
 //
+// # Addresses that the kernel does not own
+//
+// [Transport.Claim] takes over an address: packets to it are delivered, ARP
+// requests and neighbour solicitations for it answered, and the link is told.
+//
+// # This host
+//
 // Packets to this host's own addresses do not come back; only on the loopback
 // interface they do. The firewall's output rules do not see what is sent.
 //

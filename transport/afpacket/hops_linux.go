@@ -168,7 +168,7 @@ func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
 	parts := [][]byte{packet}
 	if x := &q.tx; !x.cooked && x.header > 0 {
 		var h [headerLen]byte
-		putHeader(&h, mac, q.t.hardwareAddr(), protocol)
+		putHeader(&h, mac, q.t.policy.Load().source(packet, q.t.hardwareAddr()), protocol)
 		parts = [][]byte{h[:], packet}
 	}
 	_, err := unix.SendmsgBuffers(q.t.member.packet, parts, nil, to, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/bpf"
 
+	"protean/proto/wire"
 	"protean/transport"
 	"protean/transport/filter"
 	"protean/transport/internal/sockio"
@@ -24,6 +25,9 @@ type policy struct {
 	// Destinations that are this host's: its addresses and broadcast addresses,
 	// the groups that every host is in, and those that were joined.
 	local map[netip.Addr]bool
+
+	// Claimed addresses with a hardware address that is not the interface's.
+	moved map[netip.Addr]wire.MAC
 
 	// Sources of groups that were joined for some sources only.
 	sources map[netip.Addr]map[netip.Addr]bool
@@ -48,6 +52,7 @@ func (t *Transport) newPolicy() *policy {
 	for _, a := range everybody {
 		p.local[a] = true
 	}
+	p.addClaims(&t.claims)
 	for m := range t.groups {
 		if !m.Source.IsValid() {
 			p.local[m.Group] = true
@@ -125,6 +130,9 @@ func (t *Transport) program(p *policy) []bpf.RawInstruction {
 		if s := &s; t.loopback() {
 			s.Dst = append(s.Dst, netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8))
 		}
+	}
+	for a := range p.moved {
+		s.OtherHostDst = append(s.OtherHostDst, netip.PrefixFrom(a, a.BitLen()))
 	}
 	return s.Program()
 }

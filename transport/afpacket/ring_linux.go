@@ -115,6 +115,7 @@ func (q *queue) takeUnusual(status uint32) bool {
 // load makes r.packet the packet b of a protocol, and judges it.
 func (q *queue) load(b []byte, protocol uint16, a transport.Arrival) bool {
 	r := &q.rx
+	a.Flags = q.t.policy.Load().arrived(b, a.Flags)
 	bad := r.packet.Load(b, a)
 	if bad == wire.NotMalformed && r.packet.Is6() != (protocol == protocol6) {
 		bad = wire.BadVersion

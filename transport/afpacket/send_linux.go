@@ -49,7 +49,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	n = max(n, 0)
 	x.give(b.Slots[n:])
 	b.Truncate(n)
-	x.last, x.source = hopAt{}, q.t.hardwareAddr()
+	x.last, x.source, x.policy = hopAt{}, q.t.hardwareAddr(), q.t.policy.Load()
 	var out outcome
 	for sent < n && err == nil {
 		var k int

@@ -81,7 +81,7 @@ func (q *queue) sendRing(slots []transport.Slot) (taken int, err error) {
 			break
 		}
 		if q.tx.header > 0 {
-			putHeader((*[headerLen]byte)(b), h.mac, q.tx.source, protocolOf(data))
+			putHeader((*[headerLen]byte)(b), h.mac, q.tx.policy.source(data, q.tx.source), protocolOf(data))
 		}
 		copy(b[q.tx.header:], data)
 		if err = s.tx.Fill(n, size); err != nil {

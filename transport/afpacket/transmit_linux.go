@@ -24,7 +24,8 @@ type transmitter struct {
 	cooked     bool
 	header     int // bytes of link header to write
 	addressLen uint8
-	source     wire.MAC
+	source     wire.MAC // of the interface, and
+	policy     *policy  // which sources have others, in the Commit under way
 	last       hopAt
 
 	ring     ringSender // with Config.TxRing
@@ -111,7 +112,7 @@ func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC) {
 	// is what counts.
 	at := int(s.Ref-1)*stride + lead - headerLen
 	frame := x.mem[at : at+headerLen+len(s.Data)]
-	putHeader((*[headerLen]byte)(frame), mac, x.source, protocol)
+	putHeader((*[headerLen]byte)(frame), mac, x.policy.source(s.Data, x.source), protocol)
 	x.msg.Data(i, frame)
 }
 

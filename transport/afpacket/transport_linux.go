@@ -16,7 +16,7 @@ import (
 
 // A Transport is a set of packet sockets on one interface. It implements
 // [transport.Transport], [transport.Router], [transport.Multicaster],
-// [transport.ForeignReceiver] and [transport.StatsReader].
+// [transport.Claimer], [transport.ForeignReceiver] and [transport.StatsReader].
 type Transport struct {
 	cfg    Config
 	caps   transport.Caps
@@ -39,6 +39,8 @@ type Transport struct {
 	member  members
 	own     []transport.Interface // all of the namespace
 
+	claims claims
+
 	hops hops
 
 	closeOnce sync.Once
@@ -48,6 +50,7 @@ var (
 	_ transport.Transport       = (*Transport)(nil)
 	_ transport.Router          = (*Transport)(nil)
 	_ transport.Multicaster     = (*Transport)(nil)
+	_ transport.Claimer         = (*Transport)(nil)
 	_ transport.ForeignReceiver = (*Transport)(nil)
 	_ transport.StatsReader     = (*Transport)(nil)
 )
@@ -141,6 +144,7 @@ func (t *Transport) Close() error {
 		}
 		sockets.Go(t.member.close)
 		sockets.Wait()
+		t.claims.close()
 		t.hops.close()
 		t.links.Close()
 		t.ns.Close()
