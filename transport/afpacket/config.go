@@ -61,7 +61,8 @@ type Config struct {
 	Ring Ring
 
 	// Cooked opens sockets of type SOCK_DGRAM: the kernel strips and builds link
-	// headers. The zero value opens SOCK_RAW.
+	// headers. The zero value opens SOCK_RAW. Frames with more than one VLAN tag
+	// come garbled to cooked sockets, and are dropped as malformed.
 	Cooked bool
 
 	// All binds to ETH_P_ALL instead of ETH_P_IP and ETH_P_IPV6, with one socket

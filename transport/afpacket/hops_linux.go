@@ -81,10 +81,23 @@ func (h *hops) neighbour(via netip.Addr) (wire.MAC, hopState) {
 	return wire.MAC{}, hopFailed
 }
 
+// lookup returns the route through the interface. What goes through the loopback
+// interface is to an address of this host, wherever that is: for IPv6 the
+// routes name the address's own interface.
+func (h *hops) lookup(dst netip.Addr) (route.Route, error) {
+	if h.t.loopback() {
+		if r, err := h.routes.Lookup(dst, 0); err == nil && r.Type == route.Local {
+			r.IfIndex = h.t.link.index
+			return r, nil
+		}
+	}
+	return h.routes.Lookup(dst, h.t.link.index)
+}
+
 // find returns where packets to dst go. The error is a *net.OpError.
 func (h *hops) find(dst netip.Addr) (hop, error) {
 	t := h.t
-	r, err := h.routes.Lookup(dst, t.link.index)
+	r, err := h.lookup(dst)
 	if err != nil {
 		return hop{}, routeError("write", dst, err)
 	}
@@ -121,7 +134,7 @@ func (t *Transport) Route(dst netip.Addr, ifindex int) (transport.Route, error) 
 	case ifindex != 0 && ifindex != t.link.index:
 		return transport.Route{}, callError("route", "interface", unix.ENODEV)
 	}
-	r, err := t.hops.routes.Lookup(dst, t.link.index)
+	r, err := t.hops.lookup(dst)
 	if err != nil {
 		return transport.Route{}, routeError("route", dst, err)
 	}

@@ -156,18 +156,18 @@ func (q *queue) Wait(until time.Time) error {
 // await is poll with a moment for packets to come. The blocks of a V3 ring come
 // so seldom that it would be in vain.
 func (q *queue) await(until time.Time) bool {
-	if q.t.cfg.Ring != V3 {
-		return q.Linger(&q.pacer, until, q.rx.taken, q.poll)
-	}
 	if now := time.Now(); now.Sub(q.rx.asked) > askEvery {
 		q.rx.asked = now
 		q.readDrops()
 	}
+	if q.t.cfg.Ring != V3 {
+		return q.Linger(&q.pacer, until, q.rx.taken, q.poll)
+	}
 	return q.poll(0)
 }
 
-// askEvery is how often the kernel is asked about packets it dropped where
-// nothing else tells of them: the frames of a V3 ring do not.
+// askEvery is how often the kernel is asked about packets it dropped where no
+// later packet tells of them, which those of a V3 ring never do.
 const askEvery = 100 * time.Millisecond
 
 // readDrops asks the kernel how many packets it has dropped.

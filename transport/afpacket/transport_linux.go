@@ -81,8 +81,10 @@ func (t *Transport) Interfaces() []transport.Interface {
 // outermost one if there are several, and whether it has one that the kernel
 // told of, which takes Config.All. It may be called from within Deliver only.
 func (t *Transport) VLAN(i int) (tag wire.VLANTag, ok bool) {
-	r := &t.queues[i].rx
-	return r.tag, r.tagged
+	if r := &t.queues[i].rx; r.tagged {
+		return r.tag, true
+	}
+	return tag, false
 }
 
 // Stats implements [transport.StatsReader].

@@ -1,0 +1,185 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"protean/ring"
+	"protean/transport"
+	"protean/transport/filter"
+	"protean/transport/netlab"
+)
+
+func TestOpenRefusesWhatCannotBe(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	notSupported := func(err error) bool {
+		var u *transport.UnsupportedError
+		return errors.As(err, &u) && u.Transport == "afpacket"
+	}
+	badConfig := func(err error) bool {
+		var c *ConfigError
+		return errors.As(err, &c)
+	}
+	errno := func(e unix.Errno) func(error) bool {
+		return func(err error) bool {
+			var op *net.OpError
+			return errors.As(err, &op) && op.Net == "afpacket" && errors.Is(err, e)
+		}
+	}
+	noMemory := func(err error) bool {
+		var o *ring.OptionError
+		return errors.As(err, &o) && o.Option == "PACKET_RX_RING" && (errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINVAL))
+	}
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		want func(error) bool
+	}{
+		{"no interface", Config{}, badConfig},
+		{"an interface that does not exist", Config{Interface: "nosuch0"}, errno(unix.ENODEV)},
+		{"an interface name that is too long", Config{Interface: "eth0abcdefghijklmnop"}, errno(unix.ENODEV)},
+		{"a ring that does not exist", Config{Interface: "eth0", Ring: 9}, notSupported},
+		{"a spread that scatters fragments", Config{Interface: "eth0", Queues: 2, Spread: RoundRobin}, notSupported},
+		{"a transmit ring with cooked sockets", Config{Interface: "eth0", TxRing: true, Cooked: true}, notSupported},
+		{"more queues than a group has", Config{Interface: "eth0", Queues: 1000}, badConfig},
+		{"outgoing packets without All", Config{Interface: "eth0", Outgoing: true}, badConfig},
+		{"a ring that is too large", Config{Interface: "eth0", BlockSize: 1 << 30, Blocks: 1 << 20}, noMemory},
+		{"a protocol that is a header", Config{Interface: "eth0", Lock: []uint8{44}}, func(err error) bool {
+			var p *transport.ProtocolError
+			return errors.As(err, &p)
+		}},
+		{"a namespace that does not exist", Config{Interface: "eth0", NetNS: "/nosuch"}, func(err error) bool { return errors.Is(err, os.ErrNotExist) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.cfg.NetNS == "" {
+				c.cfg.NetNS = lab.Node("a").NetNS()
+			}
+			tr, err := Open(&c.cfg)
+			if err == nil {
+				tr.Close()
+			}
+			if !c.want(err) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	if n := packetSockets(t, lab.Node("a")); n != 0 {
+		t.Errorf("%d packet sockets are left", n)
+	}
+}
+
+func TestWithoutTheCapabilityOpenSaysWhichItTakes(t *testing.T) {
+	netlab.Require(t)
+	runtime.LockOSThread() // and the thread ends with the goroutine, without its capabilities
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&head, &none[0]); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := Open(&Config{Interface: "lo"})
+	if err == nil {
+		tr.Close()
+	}
+	var p *transport.PermissionError
+	if !errors.As(err, &p) || p.Capability != "CAP_NET_RAW" || !errors.Is(err, os.ErrPermission) || !strings.Contains(err.Error(), "CAP_NET_RAW") {
+		t.Errorf("Open without capabilities: %v", err)
+	}
+}
+
+func TestAnInterfaceMayBeDownAtOpen(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	if err := b.SetLink("eth0", false); err != nil {
+		t.Fatal(err)
+	}
+	rings(t, func(t *testing.T, r Ring) {
+		tr := open(t, b, Config{Ring: r, TxRing: r == V3}, 253)
+		if f := tr.Interfaces(); len(f) != 1 || f[0].Up {
+			t.Errorf("interfaces: %+v", f)
+		}
+		if err := send(tr, between(b, a, false, nil)); !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENETUNREACH) {
+			t.Errorf("sending: %v", err)
+		}
+		if err := b.SetLink("eth0", true); err != nil {
+			t.Fatal(err)
+		}
+		ta := open(t, a, Config{})
+		mustSend(t, ta, between(a, b, true, []byte("up")))
+		if p := receive(t, tr, 1)[0]; string(p.Payload()) != "up" {
+			t.Errorf("received %q", p.Payload())
+		}
+		if err := b.SetLink("eth0", false); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestALockedFilterStays(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	tr := open(t, b, Config{Lock: []uint8{253, 254}}, 253)
+	var u *transport.UnsupportedError
+	if err := tr.Bind(100); !errors.As(err, &u) {
+		t.Errorf("Bind of another protocol: %v", err)
+	}
+	if err := tr.Bind(transport.AnyProtocol); !errors.As(err, &u) {
+		t.Errorf("Bind of every protocol: %v", err)
+	}
+	for _, s := range tr.queues[0].sources {
+		if err := filter.Attach(s.fd, filter.None()); !errors.Is(err, unix.EPERM) {
+			t.Errorf("replacing the filter: %v", err)
+		}
+	}
+	w.write(w.peer, typeIPv4, packetOf(254, a.Addr4(), b.Addr4(), []byte("locked in, not bound")))
+	w.write(w.peer, typeIPv4, between(a, b, false, []byte("bound")))
+	if p := receive(t, tr, 1)[0]; string(p.Payload()) != "bound" {
+		t.Errorf("received %q", p.Payload())
+	}
+	if err := tr.Bind(254); err != nil {
+		t.Fatal(err)
+	}
+	w.write(w.peer, typeIPv4, packetOf(254, a.Addr4(), b.Addr4(), []byte("bound later")))
+	if p := receive(t, tr, 1)[0]; string(p.Payload()) != "bound later" {
+		t.Errorf("received %q", p.Payload())
+	}
+}
+
+// TestTwoNamespacesAtOnce opens transports in two namespaces from many
+// goroutines: each must be in its own.
+func TestTwoNamespacesAtOnce(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	before, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 16 {
+		n := lab.Nodes()[i%2]
+		wg.Go(func() {
+			cfg := small(Config{Interface: "eth0", NetNS: n.NetNS(), Ring: None})
+			tr, err := Open(&cfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer tr.Close()
+			if f := tr.Interfaces(); len(f) != 1 || f[0].Index != n.Interfaces()[0].Index {
+				t.Errorf("%s: %+v", n.Name(), f)
+			}
+		})
+	}
+	wg.Wait()
+	if after, err := os.Readlink("/proc/thread-self/ns/net"); err != nil || after != before {
+		t.Errorf("the thread is in %s, and was in %s: %v", after, before, err)
+	}
+}
