@@ -11,4 +11,6 @@ import (
 )
 
 // TestMain lets tests against the kernel build networks, where that is possible.
-func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
+func TestMain(m *testing.M) {
+	os.Exit(netlab.Main(transporttest.Checked(m)))
+}
