@@ -30,6 +30,7 @@ type respondOptions struct {
 	loss, duplicate percent
 	device          string
 	transport       string
+	claim           bool
 	kernel          string
 	stats           seconds
 	quiet           bool
@@ -48,6 +49,10 @@ net.ipv6.icmp.echo_ignore_all of this network namespace; the previous values
 come back at the end, however the program ends. With --kernel leave it is left
 alone, and askers get both answers.
 
+With --claim the addresses given are not this host's: they are taken over, that
+is, ARP requests and neighbour solicitations for them are answered as well. The
+kernel goes on answering for its own.
+
 SIGUSR1 has the statistics printed. The exit code is 0 after an interrupt, and 2
 for any failure.`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -64,6 +69,7 @@ for any failure.`,
 	f.BoolVarP(&o.only6, "ipv6", "6", false, "answer IPv6 only")
 	f.StringVarP(&o.device, "interface", "I", "", "answer what comes through this interface only")
 	f.StringVar(&o.transport, "transport", "raw", "raw: raw sockets; packet: packet sockets on the interface that -I names")
+	f.BoolVar(&o.claim, "claim", false, "take over the addresses given, which nobody has (takes --transport packet)")
 	f.Var(&o.delay, "delay", "time to let pass before an answer")
 	f.Var(&o.loss, "loss", "percentage of requests not to answer")
 	f.Var(&o.duplicate, "dup", "percentage of requests to answer twice")
@@ -82,6 +88,8 @@ func (o *respondOptions) check(args []string) (addrs []netip.Addr, err error) {
 		return nil, fmt.Errorf("unknown transport %q: it is raw or packet", o.transport)
 	case o.transport == "packet" && o.device == "":
 		return nil, errors.New("--transport packet takes an interface: -I NAME")
+	case o.claim && (o.transport != "packet" || len(args) == 0):
+		return nil, errors.New("--claim takes --transport packet and addresses")
 	case o.kernel != "silence" && o.kernel != "leave":
 		return nil, fmt.Errorf("--kernel %s is neither silence nor leave", o.kernel)
 	}
@@ -105,7 +113,9 @@ func (o *respondOptions) check(args []string) (addrs []netip.Addr, err error) {
 			return nil, fmt.Errorf("%v: is not an IPv4 address, and -4 asks for one", a)
 		case o.only6 && !a.Is6():
 			return nil, fmt.Errorf("%v: is not an IPv6 address, and -6 asks for one", a)
-		case !isOwn(own, a):
+		case o.claim && isOwn(own, a):
+			return nil, fmt.Errorf("%v: is an address of this host, and cannot be claimed", a)
+		case !o.claim && !isOwn(own, a):
 			return nil, fmt.Errorf("%v: is not an address of this host", a)
 		}
 		addrs = append(addrs, a)
@@ -141,6 +151,24 @@ func (o *respondOptions) open() (transport.Transport, error) {
 	return rawip.Open(&rawip.Config{V4: o.only4, V6: o.only6, Interface: o.device, Header: rawip.Kernel})
 }
 
+// claim takes addresses over.
+func claim(b *proto.Binding, device string, addrs []netip.Addr) error {
+	f, err := net.InterfaceByName(device)
+	if err != nil {
+		return fmt.Errorf("-I %s: there is no such interface", device)
+	}
+	var failed error
+	err = b.Do(func(env *proto.Env) {
+		for _, a := range addrs {
+			if err := env.Claim(f.Index, a, nil); err != nil {
+				failed = fmt.Errorf("%v: cannot be claimed: %w", a, err)
+				return
+			}
+		}
+	})
+	return errors.Join(err, failed)
+}
+
 // respond answers until it is interrupted.
 func respond(o *respondOptions, addrs []netip.Addr, out, errs io.Writer) (err error) {
 	t, err := o.open()
@@ -157,9 +185,11 @@ func respond(o *respondOptions, addrs []netip.Addr, out, errs io.Writer) (err er
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
 	caps := t.Caps()
-	if o.kernel == "leave" {
+	switch {
+	case o.claim: // the kernel does not answer for these
+	case o.kernel == "leave":
 		fmt.Fprintf(errs, "%s: the kernel answers too: expect duplicates\n", program)
-	} else {
+	default:
 		k, e := silenceKernel(caps.V4, caps.V6)
 		if e != nil {
 			return e
@@ -181,6 +211,11 @@ func respond(o *respondOptions, addrs []netip.Addr, out, errs io.Writer) (err er
 		return err
 	}
 	defer b.Close()
+	if o.claim {
+		if err := claim(b, o.device, addrs); err != nil {
+			return err
+		}
+	}
 	stop := watchStats(o, b, r, out)
 	defer stop()
 	if !o.quiet {
