@@ -30,6 +30,12 @@ func rawHost(t *testing.T, n *netlab.Node, cfg rawip.Config) *proto.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return runOver(t, tr)
+}
+
+// runOver runs a host over a transport, until the test ends, and closes it.
+func runOver(t *testing.T, tr transport.Transport) *proto.Host {
+	t.Helper()
 	h, err := proto.NewHost(tr, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"protean/proto"
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/afpacket"
 	"protean/transport/netlab"
 	"protean/transport/rawip"
 )
@@ -46,6 +47,28 @@ func (r *told) HandlePathMTU(_ *proto.Env, dst netip.Addr, mtu int) error {
 	return nil
 }
 
+// kernelHosts run a host in a node over each kind of socket.
+var kernelHosts = map[string]func(t *testing.T, n *netlab.Node) *proto.Host{
+	"raw sockets, header included": func(t *testing.T, n *netlab.Node) *proto.Host { return rawHost(t, n, rawip.Config{}) },
+	"raw sockets, header by the kernel": func(t *testing.T, n *netlab.Node) *proto.Host {
+		return rawHost(t, n, rawip.Config{Header: rawip.Kernel})
+	},
+	"packet sockets": func(t *testing.T, n *netlab.Node) *proto.Host { return packetHost(t, n, afpacket.Config{}) },
+	"packet sockets, cooked": func(t *testing.T, n *netlab.Node) *proto.Host {
+		return packetHost(t, n, afpacket.Config{Cooked: true, Ring: afpacket.None})
+	},
+}
+
+func packetHost(t *testing.T, n *netlab.Node, cfg afpacket.Config) *proto.Host {
+	t.Helper()
+	cfg.NetNS, cfg.Interface = n.NetNS(), n.Interfaces()[0].Name
+	tr, err := afpacket.Open(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runOver(t, tr)
+}
+
 // openICMP lifts the limits on a node's ICMP errors.
 func openICMP(t *testing.T, n *netlab.Node) {
 	t.Helper()
@@ -64,15 +87,15 @@ func TestUnreachableProtocolsAreReportedWhateverThePayload(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	openICMP(t, b)
-	for name, cfg := range map[string]rawip.Config{"included": {}, "kernel": {Header: rawip.Kernel}} {
+	for name, open := range kernelHosts {
 		for family, dst := range map[string]netip.Addr{"IPv4": b.Addr4(), "IPv6": b.Addr6()} {
-			t.Run(name+" header, "+family, func(t *testing.T) {
-				h := rawHost(t, a, cfg)
+			t.Run(name+", "+family, func(t *testing.T) {
+				h := open(t, a)
 				sender, other := newTold(), newTold()
 				x := handle(t, h, 253, sender)
 				handle(t, h, 254, other)
 				bystander := newTold()
-				handle(t, rawHost(t, a, cfg), 253, bystander)
+				handle(t, open(t, a), 253, bystander)
 				for n := range 12 {
 					payload := noise(n)
 					do(t, x, func(env *proto.Env) {
@@ -141,63 +164,72 @@ func TestAConnShowsOnlyErrorsAboutItsOwnPackets(t *testing.T) {
 // is lost, an error tells of it, and from then on packets are cut, or refused,
 // as they ask for.
 func TestTooBigForThePath(t *testing.T) {
-	lab := netlab.Test(t, netlab.Line(1).WithLinkMTU(1, 1300))
-	a, r, b := lab.Node("a"), lab.Node("r1"), lab.Node("b")
-	openICMP(t, r)
-	got := make(chan uint16, 100)
-	handle(t, rawHost(t, b, rawip.Config{}), 253, proto.HandlerFunc(func(_ *proto.Env, p *proto.Packet) error {
-		got <- p.FragSize
-		return nil
-	}))
-	for _, dst := range []netip.Addr{b.Addr4(), b.Addr6()} {
-		t.Run(fmt.Sprint(dst), func(t *testing.T) {
-			h := rawHost(t, a, rawip.Config{})
-			sender, other := newTold(), newTold()
-			x := handle(t, h, 253, sender)
-			handle(t, h, 254, other)
-			send := func(mode proto.FragMode, n int, cookie uint64) (err error) {
-				do(t, x, func(env *proto.Env) { err = env.Send(proto.Header{Dst: dst, Frag: mode, Cookie: cookie}, noise(n)) })
-				return err
-			}
-			if err := send(proto.FragAuto, 1400, 77); err != nil {
-				t.Fatal(err)
-			}
-			e := within(t, sender.errors, "the router's error is not reported")
-			if e.MTU != 1300 || e.Cookie != 77 || !errors.Is(&e, syscall.EMSGSIZE) || e.Offender == dst {
-				t.Errorf("%+v", e)
-			}
-			for _, r := range []*told{sender, other} {
-				if p := within(t, r.paths, "a handler is not told of the path"); p.dst != dst || p.mtu != 1300 {
-					t.Errorf("the path to %v is said to carry %d bytes", p.dst, p.mtu)
-				}
-			}
-			if err := send(proto.FragAuto, 1400, 78); err != nil {
-				t.Fatal(err)
-			}
-			if size := within(t, got, "the next packet does not arrive"); size == 0 || size > 1300 {
-				t.Errorf("its largest fragment has %d bytes", size)
-			}
-			var big *transport.TooBigError
-			if err := send(proto.FragNever, 1400, 79); !errors.As(err, &big) || big.MTU != 1300 {
-				t.Errorf("FragNever: %v, want a TooBigError with an MTU of 1300", err)
-			}
-			if err := send(proto.FragProbe, 1400, 80); err != nil {
-				t.Errorf("a probe: %v", err)
-			}
-			if e := within(t, sender.errors, "nothing is reported about the probe"); e.Cookie != 80 {
-				t.Errorf("%+v", e)
-			}
-			if err := send(proto.FragProbe, 1481, 81); !errors.As(err, &big) || big.MTU != 1500 {
-				t.Errorf("a larger probe: %v, want a TooBigError with an MTU of 1500", err)
-			}
-			do(t, x, func(env *proto.Env) {
-				if r, err := env.Route(dst, 0); err != nil || r.MTU != 1300 {
-					t.Errorf("Route: %+v, %v", r, err)
-				}
-			})
-			if len(other.errors) != 0 {
-				t.Error("another protocol is told the error")
+	for name, open := range kernelHosts {
+		if name == "raw sockets, header by the kernel" {
+			continue // it cuts by itself
+		}
+		t.Run(name, func(t *testing.T) {
+			// A network of its own, since its kernel learns, too.
+			lab := netlab.Test(t, netlab.Line(1).WithLinkMTU(1, 1300))
+			a, r, b := lab.Node("a"), lab.Node("r1"), lab.Node("b")
+			openICMP(t, r)
+			got := make(chan uint16, 100)
+			handle(t, rawHost(t, b, rawip.Config{}), 253, proto.HandlerFunc(func(_ *proto.Env, p *proto.Packet) error {
+				got <- p.FragSize
+				return nil
+			}))
+			for _, dst := range []netip.Addr{b.Addr4(), b.Addr6()} {
+				tooBigForThePath(t, open(t, a), dst, got)
 			}
 		})
+	}
+}
+
+func tooBigForThePath(t *testing.T, h *proto.Host, dst netip.Addr, got <-chan uint16) {
+	sender, other := newTold(), newTold()
+	x := handle(t, h, 253, sender)
+	handle(t, h, 254, other)
+	send := func(mode proto.FragMode, n int, cookie uint64) (err error) {
+		do(t, x, func(env *proto.Env) { err = env.Send(proto.Header{Dst: dst, Frag: mode, Cookie: cookie}, noise(n)) })
+		return err
+	}
+	if err := send(proto.FragAuto, 1400, 77); err != nil {
+		t.Fatal(err)
+	}
+	e := within(t, sender.errors, "the router's error is not reported")
+	if e.MTU != 1300 || e.Cookie != 77 || !errors.Is(&e, syscall.EMSGSIZE) || e.Offender == dst {
+		t.Errorf("%+v", e)
+	}
+	for _, r := range []*told{sender, other} {
+		if p := within(t, r.paths, "a handler is not told of the path"); p.dst != dst || p.mtu != 1300 {
+			t.Errorf("the path to %v is said to carry %d bytes", p.dst, p.mtu)
+		}
+	}
+	if err := send(proto.FragAuto, 1400, 78); err != nil {
+		t.Fatal(err)
+	}
+	if size := within(t, got, "the next packet does not arrive"); size == 0 || size > 1300 {
+		t.Errorf("its largest fragment has %d bytes", size)
+	}
+	var big *transport.TooBigError
+	if err := send(proto.FragNever, 1400, 79); !errors.As(err, &big) || big.MTU != 1300 {
+		t.Errorf("FragNever: %v, want a TooBigError with an MTU of 1300", err)
+	}
+	if err := send(proto.FragProbe, 1400, 80); err != nil {
+		t.Errorf("a probe: %v", err)
+	}
+	if e := within(t, sender.errors, "nothing is reported about the probe"); e.Cookie != 80 {
+		t.Errorf("%+v", e)
+	}
+	if err := send(proto.FragProbe, 1481, 81); !errors.As(err, &big) || big.MTU != 1500 {
+		t.Errorf("a larger probe: %v, want a TooBigError with an MTU of 1500", err)
+	}
+	do(t, x, func(env *proto.Env) {
+		if r, err := env.Route(dst, 0); err != nil || r.MTU != 1300 {
+			t.Errorf("Route: %+v, %v", r, err)
+		}
+	})
+	if len(other.errors) != 0 {
+		t.Error("another protocol is told the error")
 	}
 }

@@ -162,7 +162,7 @@ func (l *sentLog) find(e *NetworkError, now int64) (found sentPacket, ok bool) {
 		if t == 0 || now-l.packets[k].at > sentLife {
 			break // and so is all that is older
 		}
-		if (t == byID || t == byData || anyTag) && l.packets[k].is(&want, e) {
+		if (t == byID || t == byData || anyTag) && l.packets[k].is(&want, e, l.built) {
 			return l.packets[k], true
 		}
 	}
@@ -171,8 +171,9 @@ func (l *sentLog) find(e *NetworkError, now int64) (found sentPacket, ok bool) {
 
 // is reports whether an error that tells what is in want can be about p. What
 // it does not tell, or p does not know, is no contradiction, but a network that
-// quotes less than eight bytes of the payload (RFC 792) is not believed.
-func (p *sentPacket) is(want *sentPacket, e *NetworkError) bool {
+// quotes less than eight bytes of the payload (RFC 792) is not believed. Where
+// the headers are built below, fragments may be made there, too.
+func (p *sentPacket) is(want *sentPacket, e *NetworkError, built bool) bool {
 	switch {
 	case p.dst != want.dst || p.protocol != want.protocol || p.size == 0:
 		return false
@@ -180,7 +181,7 @@ func (p *sentPacket) is(want *sentPacket, e *NetworkError) bool {
 		return false
 	case e.ID != 0 && p.id != 0 && e.ID != p.id:
 		return false
-	case e.Size != 0 && e.Size != int(p.size):
+	case e.Size != 0 && e.Size != int(p.size) && !(built && e.Size < int(p.size)):
 		return false
 	case e.Origin == transport.OriginLocal && len(e.Quoted) == 0:
 		return true // the kernel quotes nothing of what it has not sent
