@@ -13,10 +13,11 @@
 // SOCK_DGRAM starts at the IP header, and on a TUN device there is no link
 // header at all. Programs load relative to the network header (SKF_NET_OFF in
 // <linux/filter.h>), wherever it is, so that one program serves all of them.
-// Before Linux 6.16 such loads fail, and the packet with them, if the network
-// header is not in the linear part of the kernel's buffer (net/core/filter.c),
-// as in frames that a local sender's transmit ring put on a veth pair;
-// [Spec].HeaderLen is for there.
+// Linux 6.18 loads from all parts of its buffer so. Older kernels fail such loads,
+// and drop the packet, if the network header is not in the linear part of the
+// buffer (bpf_internal_load_pointer_neg_helper in kernel/bpf/core.c), as in
+// frames that a local sender's transmit ring put on a veth pair; for these,
+// [Spec].HeaderLen gives the offset in numbers.
 //
 // # What a filter leaves to its user
 //

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"protean/proto/wire"
 	"protean/transport/filter"
 	"protean/transport/netlab"
 )
@@ -20,18 +19,7 @@ import (
 func TestFanoutOnTheKernel(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
-	from, to := a.Interfaces()[0], b.Interfaces()[0]
-	tx := packetSocket(t, a, unix.SOCK_RAW)
-	send := func(etherType uint16, p []byte) {
-		h := wire.EthernetFields{Dst: wire.MAC(to.HardwareAddr), Src: wire.MAC(from.HardwareAddr), EtherType: etherType}
-		f := make([]byte, 14, 14+len(p))
-		if err := h.Marshal(f); err != nil {
-			t.Fatal(err)
-		}
-		if err := unix.Sendto(tx, append(f, p...), 0, &unix.SockaddrLinklayer{Ifindex: from.Index, Protocol: htons(etherType)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	to, send := b.Interfaces()[0], sender(t, a, b)
 	program := (&filter.Spec{Protocols: []uint8{253}}).Program()
 	for i, c := range []struct {
 		name           string
@@ -68,7 +56,7 @@ func TestFanoutOnTheKernel(t *testing.T) {
 				}
 			}
 			for _, p := range list {
-				send(map[bool]uint16{false: unix.ETH_P_IP, true: unix.ETH_P_IPV6}[dst.Is6()], p)
+				send(p)
 			}
 			got, in := 0, map[int]int{}
 			for deadline := time.Now().Add(5 * time.Second); got < len(list) && time.Now().Before(deadline); {

@@ -13,7 +13,6 @@ import (
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
-	"protean/proto/wire"
 	"protean/transport/filter"
 	"protean/transport/netlab"
 )
@@ -113,21 +112,7 @@ func TestOneProgramForEveryKindOfSocket(t *testing.T) {
 	a, b := lab.Node("a"), lab.Node("b")
 	program := protean(b.Addr4(), b.Addr6()).Program()
 	v4, v6 := kernelCases(a.Addr4(), b.Addr4(), a.Addr6(), b.Addr6())
-	from, to := a.Interfaces()[0], b.Interfaces()[0]
-
-	tx := packetSocket(t, a, unix.SOCK_RAW)
-	ethernet := func(etherType uint16) func([]byte) {
-		h := wire.EthernetFields{Dst: wire.MAC(to.HardwareAddr), Src: wire.MAC(from.HardwareAddr), EtherType: etherType}
-		return func(p []byte) {
-			f := make([]byte, 14, 14+len(p))
-			if err := h.Marshal(f); err != nil {
-				t.Fatal(err)
-			}
-			if err := unix.Sendto(tx, append(f, p...), 0, &unix.SockaddrLinklayer{Ifindex: from.Index, Protocol: htons(etherType)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	to, send := b.Interfaces()[0], sender(t, a, b)
 	tun, index := newTUN(t, b)
 	bare := func(p []byte) {
 		if _, err := tun.Write(p); err != nil {
@@ -135,16 +120,16 @@ func TestOneProgramForEveryKindOfSocket(t *testing.T) {
 		}
 	}
 	for name, kind := range map[string]int{"SOCK_RAW": unix.SOCK_RAW, "SOCK_DGRAM": unix.SOCK_DGRAM} {
-		expect(t, name+" ETH_P_IP", listen(t, b, to.Index, kind, unix.ETH_P_IP, program), v4, ethernet(unix.ETH_P_IP))
-		expect(t, name+" ETH_P_IPV6", listen(t, b, to.Index, kind, unix.ETH_P_IPV6, program), v6, ethernet(unix.ETH_P_IPV6))
-		expect(t, name+" ETH_P_ALL, IPv4", listen(t, b, to.Index, kind, unix.ETH_P_ALL, program), v4, ethernet(unix.ETH_P_IP))
-		expect(t, name+" ETH_P_ALL, IPv6", listen(t, b, to.Index, kind, unix.ETH_P_ALL, program), v6, ethernet(unix.ETH_P_IPV6))
+		expect(t, name+" ETH_P_IP", listen(t, b, to.Index, kind, unix.ETH_P_IP, program), v4, send)
+		expect(t, name+" ETH_P_IPV6", listen(t, b, to.Index, kind, unix.ETH_P_IPV6, program), v6, send)
+		expect(t, name+" ETH_P_ALL, IPv4", listen(t, b, to.Index, kind, unix.ETH_P_ALL, program), v4, send)
+		expect(t, name+" ETH_P_ALL, IPv6", listen(t, b, to.Index, kind, unix.ETH_P_ALL, program), v6, send)
 		expect(t, name+" TUN, IPv4", listen(t, b, index, kind, unix.ETH_P_IP, program), v4, bare)
 		expect(t, name+" TUN, IPv6", listen(t, b, index, kind, unix.ETH_P_IPV6, program), v6, bare)
 	}
 	s := protean(b.Addr4(), b.Addr6())
 	s.HeaderLen = 14
-	expect(t, "from the frame's start", listen(t, b, to.Index, unix.SOCK_RAW, unix.ETH_P_IP, s.Program()), v4, ethernet(unix.ETH_P_IP))
+	expect(t, "from the frame's start", listen(t, b, to.Index, unix.SOCK_RAW, unix.ETH_P_IP, s.Program()), v4, send)
 }
 
 // newTUN makes a TUN device that is up, without addresses.
