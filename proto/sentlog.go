@@ -40,9 +40,9 @@ type sentPacket struct {
 
 // The log grows while it would forget a packet within keepSent, up to
 // maxSentLog packets, and up to minSentLog while it would forget any that
-// counts. It begins small, for networks of thousands of hosts. Errors about packets older than sentLife are not
-// believed: a receiver gives up reassembly after a minute (RFC 8200, section
-// 4.5).
+// counts. It begins small, for networks of thousands of hosts. Errors about
+// packets older than sentLife are not believed: a receiver gives up reassembly
+// after a minute (RFC 8200, section 4.5).
 const (
 	newSentLog = 16
 	minSentLog = 256
