@@ -55,6 +55,13 @@ func probes(r *rig) (all []probe) {
 		add("no route, TTL 1", ttl(udp(src, map[bool]netip.Addr{false: addr("192.0.2.1"), true: addr("2001:db8::1")}[v6], 32), 1))
 		add("too big", dontFragment(udp(src, dst, 1450)))
 		add("too big for the next link", dontFragment(udp(src, dst, 1320)))
+		for _, size := range []int{1399, 1400, 1401, 1300, 1301} {
+			b := udp(src, dst, size-28)
+			if v6 {
+				b = udp(src, dst, size-48)
+			}
+			add(fmt.Sprintf("%d bytes", size), dontFragment(b))
+		}
 		add("too big, TTL 1", ttl(dontFragment(udp(src, dst, 1450)), 1))
 	}
 	src, dst := r.src(false), r.dst(false)

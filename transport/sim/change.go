@@ -29,8 +29,9 @@ func (p *Port) AddAddress(prefix netip.Prefix) error {
 	return nil
 }
 
-// RemoveAddress takes an address away. Routes that were added stay. Errors:
-// *[ConfigError] if the interface does not have it; net.ErrClosed.
+// RemoveAddress takes an address away, and with it the routes that were added
+// with it as Src; others stay. Errors: *[ConfigError] if the interface does not
+// have it; net.ErrClosed.
 func (p *Port) RemoveAddress(addr netip.Addr) error {
 	n := p.node.net
 	n.mu.Lock()
@@ -42,6 +43,7 @@ func (p *Port) RemoveAddress(addr netip.Addr) error {
 		return &ConfigError{"interface " + p.String(), "address " + addr.String(), "is not there"}
 	}
 	p.prefixes = slices.DeleteFunc(p.prefixes, func(q netip.Prefix) bool { return q.Addr() == addr })
+	p.node.routes = slices.DeleteFunc(p.node.routes, func(r *Route) bool { return r.Src == addr })
 	p.readdressed()
 	return nil
 }

@@ -49,9 +49,9 @@ func (nd *Node) complain(pr problem, in *Port, b []byte, arg uint32) {
 	if nd.silent(pr.kind) {
 		return
 	}
-	src, dst, bits := b[12:16], b[16:20], 32
+	src, dst := b[12:16], b[16:20]
 	if v6 {
-		src, dst, bits = b[8:24], b[24:40], 128
+		src, dst = b[8:24], b[24:40]
 	}
 	var ifindex int32
 	if k := keyOf(src); v6 && k.linkLocal() {
@@ -64,10 +64,7 @@ func (nd *Node) complain(pr problem, in *Port, b []byte, arg uint32) {
 	if err != nil {
 		return
 	}
-	if w.entry != nil {
-		bits = w.entry.bits
-	}
-	if pr != tooBig && !w.out.from.loopback() && !nd.kernel.allow(pr, keyOf(src), v6, bits, nd.net.clock()) {
+	if pr != tooBig && !w.out.from.loopback() && !nd.kernel.allow(pr, keyOf(src), v6, nd.net.clock()) {
 		nd.stats.Limited++
 		return
 	}

@@ -46,10 +46,9 @@ type KernelConfig struct {
 	// such errors are sent at once.
 	Interval time.Duration
 
-	// Interval6 is the same for IPv6 (net.ipv6.icmp.ratelimit), for
-	// destinations whose route is for one address alone; it is halved for each
-	// 32 bits that the route's prefix is shorter. Zero means 100 ms, a negative
-	// value no limit. Packet too big is not limited (net.ipv6.icmp.ratemask).
+	// Interval6 is the same for IPv6 (net.ipv6.icmp.ratelimit); zero means
+	// 100 ms, a negative value no limit. Packet too big is not limited
+	// (net.ipv6.icmp.ratemask).
 	Interval6 time.Duration
 
 	// PerSecond and Burst limit the ICMP errors to all destinations together

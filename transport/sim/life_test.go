@@ -33,7 +33,13 @@ func TestAPartitionKeepsItsSidesApart(t *testing.T) {
 			t.Errorf("healed, but the packet does not arrive")
 		}
 	}
-	_, err := c.n.Partition([]*sim.Node{c.b}, []*sim.Node{c.routers[0]})
+	between, err := c.n.Partition(c.routers[:1], c.routers[1:])
+	check(t, err)
+	if arrived() != 0 {
+		t.Error("the routers are apart, but pass a packet on")
+	}
+	between.Heal()
+	_, err = c.n.Partition([]*sim.Node{c.b}, []*sim.Node{c.routers[0]})
 	check(t, err)
 	if arrived() != 1 {
 		t.Error("b is apart from a router that only passes packets on to another, and gets none")

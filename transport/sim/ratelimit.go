@@ -29,8 +29,8 @@ const (
 )
 
 // allow reports whether an error may be sent to a destination now, and counts
-// it if so. bits is the prefix length of the route to it.
-func (k *kernel) allow(pr problem, to key, v6 bool, bits int, now int64) bool {
+// it if so.
+func (k *kernel) allow(pr problem, to key, v6 bool, now int64) bool {
 	l := &k.limits
 	if !v6 && pr.kind == NoRoutes && k.cfg.Interval > 0 && !l.peer(hopKey{to, v6}, routeErrorCost, routeErrorBurst, now) {
 		return false
@@ -44,9 +44,6 @@ func (k *kernel) allow(pr problem, to key, v6 bool, bits int, now int64) bool {
 	interval := k.cfg.Interval
 	if v6 {
 		interval = k.cfg.Interval6
-		if interval > 0 && bits < 128 {
-			interval >>= (128 - bits) >> 5
-		}
 	}
 	if interval > 0 && !l.peer(hopKey{to, v6}, int64(interval), peerBurst*int64(interval), now) {
 		return false
