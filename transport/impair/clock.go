@@ -104,7 +104,7 @@ const retry = time.Millisecond
 
 // retryLater has the timer expire soon.
 func (t *Transport) retryLater() {
-	if at := t.now + int64(retry); t.timer != nil && !t.closed && (t.armed == 0 || t.armed > at) {
+	if at := t.read() + int64(retry); t.timer != nil && !t.closed && (t.armed == 0 || t.armed > at) {
 		t.armed = at
 		t.timer.Reset(t.base.Add(time.Duration(at - t.base.UnixNano())))
 	}
@@ -124,7 +124,9 @@ func (t *Transport) tick() {
 // catchUp makes everything happen that is due, and sends what has come through.
 func (t *Transport) catchUp() {
 	t.mu.Lock()
-	t.fire(t.read())
+	if _, ok := t.next(); ok {
+		t.fire(t.read())
+	}
 	for _, q := range t.queues {
 		if q.backlog.n > 0 {
 			t.mu.Unlock()

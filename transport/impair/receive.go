@@ -110,10 +110,13 @@ func (c *collector) Deliver(p *transport.Packet) {
 		return
 	}
 	o, out := Kept, []byte(nil)
-	if q.ready.n == 0 {
-		o, out = t.in.Through(number, p.Data, incoming{q, *p}, t.read())
-	} else {
+	switch {
+	case q.ready.n > 0:
 		t.in.Push(number, p.Data, false, incoming{q, *p}, t.read())
+	case t.cleanIn: // it needs no time
+		o, out = t.in.Through(number, p.Data, incoming{q, *p}, t.now)
+	default:
+		o, out = t.in.Through(number, p.Data, incoming{q, *p}, t.read())
 	}
 	t.arm()
 	if o != Passed {
@@ -141,9 +144,11 @@ func (q *queue) deliver(c *collector, p *transport.Packet) {
 	c.delivered++
 	t.mu.Unlock()
 	c.sink.Deliver(p)
-	t.mu.Lock()
-	q.settle()
-	t.mu.Unlock()
+	if q.current != nil {
+		t.mu.Lock()
+		q.settle()
+		t.mu.Unlock()
+	}
 }
 
 // settle ends a delivery: its memory is free again.
@@ -194,20 +199,19 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		if limit > 0 && c.delivered >= limit {
 			return c.delivered, nil
 		}
-		if taken >= maxTaken {
+		asked := limit - c.delivered
+		k, err := q.inner.Recv(c, asked)
+		t.catchUp() // copies, for one
+		q.deliverReady(c, limit)
+		if err != nil || k < asked || k <= 0 || c.delivered > 0 {
+			return c.delivered, err
+		}
+		// All were lost, and there may be more.
+		if taken += k; taken >= maxTaken {
 			q.inner.Wake()
 			return c.delivered, nil
 		}
-		k, err := q.inner.Recv(c, limit-c.delivered)
-		if taken += k; err != nil {
-			return c.delivered, err
-		}
-		if k == 0 {
-			break
-		}
-		t.catchUp() // copies, for one
 	}
-	return c.delivered, nil
 }
 
 // tell tells the events that wait.

@@ -110,7 +110,9 @@ func (q *queue) commitAll(b *transport.Batch, n int) (sent int, err error) {
 	n = max(0, min(n, len(b.Slots)))
 	t.mu.Lock()
 	q.take(b.Slots[n:])
-	t.fire(t.read())
+	if _, ok := t.next(); ok {
+		t.fire(t.read())
+	}
 	t.mu.Unlock()
 	b.Truncate(n)
 	if !q.flush() && n > 0 && t.passes() {

@@ -35,6 +35,7 @@ type Transport struct {
 	now               int64         // the latest time that was seen
 	mtu               int           // of the interfaces, if a stage refuses what is larger; 0: none does
 	least             int           // the least MTU that an interface below has had
+	cleanIn           bool          // nor for what is received
 	clean             bool          // there are no stages for what is sent
 	seq               uint64
 	out               *Pipe[outgoing]
@@ -103,7 +104,7 @@ func New(t transport.Transport, cfg *Config) (transport.Transport, error) {
 	}
 	d.out = NewPipe[outgoing](sending{d}, out, &d.seq)
 	d.in = NewPipe[incoming](receiving{d}, in, &d.seq)
-	d.adopt(c.Out)
+	d.adopt(c.Out, c.In)
 	for _, q := range t.Queues() {
 		d.queues = append(d.queues, newQueue(d, q))
 	}
@@ -134,7 +135,7 @@ func (t *Transport) Set(out, in Pipeline) error {
 	was := t.mtu
 	t.out.Set(o)
 	t.in.Set(i)
-	t.adopt(out)
+	t.adopt(out, in)
 	t.arm()
 	if t.mtu != was {
 		q := t.queues[0]
@@ -148,8 +149,8 @@ func (t *Transport) Set(out, in Pipeline) error {
 }
 
 // adopt notes what a pipeline means for the transport as a whole.
-func (t *Transport) adopt(out Pipeline) {
-	t.clean = len(out) == 0
+func (t *Transport) adopt(out, in Pipeline) {
+	t.clean, t.cleanIn = len(out) == 0, len(in) == 0
 	t.mtu, _ = out.RefusedAbove()
 }
 
