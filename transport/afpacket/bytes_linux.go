@@ -18,14 +18,6 @@ const (
 	protocol6   = unix.ETH_P_IPV6
 )
 
-// networkOrder returns the number whose bytes in memory are those of v in
-// network byte order.
-func networkOrder(v uint16) uint16 {
-	var b [2]byte
-	binary.BigEndian.PutUint16(b[:], v)
-	return binary.NativeEndian.Uint16(b[:])
-}
-
 // headerLen is the length of the link header that is written in front of
 // packets, where there is one.
 const headerLen = wire.EthernetHeaderLen

@@ -15,6 +15,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 	"protean/transport/netlab"
 )
 
@@ -260,7 +261,7 @@ func newSniffer(t *testing.T, n *netlab.Node) sniffer {
 	t.Helper()
 	s := sniffer{-1}
 	err := n.Do(func() (err error) {
-		s.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(networkOrder(unix.ETH_P_ALL)))
+		s.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(sockio.NetworkOrder(unix.ETH_P_ALL)))
 		return err
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 	"protean/transport/neigh"
 	"protean/transport/route"
 )
@@ -176,7 +177,7 @@ func (t *Transport) carrier() bool {
 // others: that ignores what is not in its ring, if it has one.
 func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
 	protocol := protocolOf(packet)
-	to := &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: q.t.link.index, Halen: q.t.addressLen()}
+	to := &unix.SockaddrLinklayer{Protocol: sockio.NetworkOrder(protocol), Ifindex: q.t.link.index, Halen: q.t.addressLen()}
 	copy(to.Addr[:], mac[:])
 	parts := [][]byte{packet}
 	if x := &q.tx; !x.cooked && x.header > 0 {

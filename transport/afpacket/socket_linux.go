@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/transport/filter"
+	"protean/transport/internal/sockio"
 )
 
 // A link is what a packet socket has to know of its interface.
@@ -91,7 +92,7 @@ func (t *Transport) socket() (fd int, err error) {
 
 // bindTo attaches a socket to the frames of a protocol on an interface.
 func bindTo(fd int, protocol uint16, ifindex int) error {
-	return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(protocol), Ifindex: ifindex})
+	return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: sockio.NetworkOrder(protocol), Ifindex: ifindex})
 }
 
 // An option is one call of setsockopt(2).

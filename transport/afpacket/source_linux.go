@@ -96,7 +96,7 @@ func (s *source) frame(f *frame, at int) {
 	*f = frame{
 		data:     s.mem[start : start+int(h.Len)],
 		len:      h.Len,
-		protocol: networkOrder(ll.Protocol),
+		protocol: sockio.NetworkOrder(ll.Protocol),
 		pkttype:  ll.Pkttype,
 	}
 	f.parse(s.msg.Control(s.next)[:h.Hdr.Controllen])

@@ -101,7 +101,7 @@ func (x *transmitter) give(slots []transport.Slot) {
 func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC) {
 	protocol := protocolOf(s.Data)
 	ll := x.name(i)
-	ll.Protocol = networkOrder(protocol)
+	ll.Protocol = sockio.NetworkOrder(protocol)
 	if x.cooked || x.header == 0 {
 		ll.Halen = x.addressLen
 		copy(ll.Addr[:], mac[:])

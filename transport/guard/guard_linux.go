@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
+	"protean/transport/filter"
 	"protean/transport/internal/netns"
 )
 
@@ -54,14 +55,11 @@ func openSocket(protocol int, family Families) (int, error) {
 // queued, and leaves room for a packet that another processor was
 // queueing while the filter was attached: a full buffer would end the guard.
 func silence(fd int) error {
-	// BPF_RET with 0: keep no byte of any packet.
-	drop := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
-	prog := unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog); err != nil {
-		return os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
+	if err := filter.Attach(fd, filter.None()); err != nil {
+		return err
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1); err != nil {
-		return os.NewSyscallError("setsockopt SO_LOCK_FILTER", err)
+	if err := filter.Lock(fd); err != nil {
+		return err
 	}
 	return drain(fd)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
+	"protean/transport/filter"
 )
 
 // socket opens a non-blocking raw socket in the transport's namespace.
@@ -110,11 +111,7 @@ func (t *Transport) zone(a netip.Addr) (uint32, error) {
 }
 
 // dropAll makes a socket receive nothing that is not queued already.
-func dropAll(fd int) error {
-	ret := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
-	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &ret})
-	return opError("open", "setsockopt SO_ATTACH_FILTER", err)
-}
+func dropAll(fd int) error { return opWrap("open", filter.Attach(fd, filter.None())) }
 
 // undrop takes back dropAll after removing what was received before it.
 func undrop(fd int) error {
