@@ -58,6 +58,33 @@ func TestInABubbleBlockingCallsAreExact(t *testing.T) {
 	})
 }
 
+func TestInABubbleARoundTripAllocatesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := prototest.BubblePair(t, &prototest.Config{Link: sim.LinkConfig{Delay: time.Millisecond}})
+		n.B.Register(t, 253, proto.HandlerFunc(echo))
+		c, err := n.A.Dial(253, n.B.Addr4, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		b := make([]byte, 40)
+		roundTrip := func() {
+			if _, err := c.Write(b); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Read(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 100 {
+			roundTrip()
+		}
+		if a := testing.AllocsPerRun(1000, roundTrip); a != 0 {
+			t.Errorf("%v allocations", a)
+		}
+	})
+}
+
 // BenchmarkBubbleEcho is one packet, delivered to a handler that sends it back,
 // the barriers of the bubble included.
 func BenchmarkBubbleEcho(b *testing.B) {

@@ -42,11 +42,16 @@ func (p *probe) run(bubbled bool, f func(tb testing.TB)) {
 		}()
 		<-done
 	}
-	if bubbled {
-		synctest.Test(new(testing.T), func(*testing.T) { body() })
-	} else {
+	if !bubbled {
 		body()
+		return
 	}
+	defer func() {
+		if v := recover(); v != nil { // the bubble is deadlocked
+			p.Errorf("panic: %v", v)
+		}
+	}()
+	synctest.Test(new(testing.T), func(*testing.T) { body() })
 }
 
 // protect calls f, for which a panic is a failure, on a goroutine that goes on

@@ -153,3 +153,26 @@ func TestAFrozenClockIsReportedWithTheHolderOfTheMutex(t *testing.T) {
 		t.Errorf("the report does not name who waits and who holds:\n%s", out)
 	}
 }
+
+func TestStuck(t *testing.T) {
+	if os.Getenv(envFaulty) != "stuck" {
+		t.Skip("it is for TestASearchFindsScenariosThatDoNotEnd")
+	}
+	prototest.Seeds(t, &prototest.Search{Seeds: 100, Bubble: true}, func(tb testing.TB, cfg *prototest.Config) {
+		cfg.Link.Loss = 0.1
+		n := prototest.BubblePair(tb, cfg)
+		r := n.B.Record(tb, 253)
+		n.A.Send(tb, 253, n.B.Addr4, []byte("x"))
+		time.Sleep(time.Second)
+		if len(r.Packets()) == 0 {
+			select {} // it waits for what was lost
+		}
+	})
+}
+
+func TestASearchFindsScenariosThatDoNotEnd(t *testing.T) {
+	out := rerun(t, "TestStuck", "stuck")
+	if !strings.Contains(out, "of its 1 faults, 1 are enough") || !strings.Contains(out, "deadlock") {
+		t.Errorf("no report of what is stuck in\n%s", out)
+	}
+}

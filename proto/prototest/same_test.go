@@ -4,9 +4,7 @@ package prototest_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -57,24 +55,12 @@ func (b *busy) Run(ctx context.Context, bd *proto.Binding) error {
 
 // busyHash has two hosts with such a protocol, and with two Conns that time out
 // all the time, and returns a hash of all that happened.
-func busyHash(t *testing.T) (sum uint64, traces int) {
+func busyHash(t *testing.T) (sum uint64, events int) {
 	synctest.Test(t, func(t *testing.T) {
 		n := prototest.BubblePair(t, &prototest.Config{Link: sim.LinkConfig{
 			Delay: time.Millisecond, Loss: 0.05, Duplicate: 0.05, Reorder: 0.1, ReorderDelay: 2 * time.Millisecond,
 		}})
-		h := fnv.New64a()
-		n.Sim.Tap(func(tr sim.Trace) {
-			traces++
-			var b [32]byte
-			binary.BigEndian.PutUint64(b[:], uint64(tr.Time.UnixNano()))
-			binary.BigEndian.PutUint64(b[8:], tr.Number)
-			b[16], b[17] = byte(tr.Fate), byte(len(tr.Data))
-			if tr.Back {
-				b[18] = 1
-			}
-			h.Write(b[:])
-			h.Write(tr.Data)
-		})
+		trace := prototest.Capture(n.Sim)
 		n.A.Register(t, 253, &busy{peer: func() proto.Header { return proto.Header{Dst: n.B.Addr4} }})
 		n.B.Register(t, 253, &busy{peer: func() proto.Header { return proto.Header{Dst: n.A.Addr6} }})
 		var wg sync.WaitGroup
@@ -94,15 +80,15 @@ func busyHash(t *testing.T) (sum uint64, traces int) {
 			})
 		}
 		wg.Wait()
-		sum = h.Sum64()
+		sum, events = trace.Sum(), len(trace.Events())
 	})
-	return sum, traces
+	return sum, events
 }
 
 func TestABubbleGivesOneTraceWhateverIsDueAtTheSameInstant(t *testing.T) {
 	want, n := busyHash(t)
 	if n < 2000 {
-		t.Fatalf("only %d traces", n)
+		t.Fatalf("only %d events", n)
 	}
 	for range 20 {
 		if got, _ := busyHash(t); got != want {

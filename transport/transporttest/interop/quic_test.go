@@ -130,8 +130,9 @@ func lossy() *prototest.Config {
 // handshake and 1 MiB both ways, and compares every byte of all runs.
 //
 // quic-go depends on the scheduler: one goroutine of a connection makes packets
-// until the queue of another, which sends them, is full. With more processors
-// than one, no two runs are the same for long. With one, 20 runs of 20 are, as a
+// until the queue of another, which sends them, is full, and waits with one
+// select for a timer, for packets and for two signals, of which Go picks one at
+// random when there are several. With more processors than one, no two runs are the same for long. With one, 20 runs of 20 are, as a
 // rule; on a machine busy with other things, 2 of some 400 were not, for a
 // reason that is not known. So one in ten is let pass, and logged.
 func TestQUICHasOneTraceOfOneSeed(t *testing.T) {
