@@ -16,37 +16,53 @@ import (
 //go:noinline
 func call(f func(*Env), env *Env) { f(env) }
 
-// callback entries: the functions that call into handlers.
-var callbackEntries = [...]uintptr{
-	reflect.ValueOf(call).Pointer(),
-	reflect.ValueOf((*queue).Deliver).Pointer(),
-	reflect.ValueOf((*queue).Event).Pointer(),
-	reflect.ValueOf((*queue).endBatch).Pointer(),
-	reflect.ValueOf((*Binding).start).Pointer(),
-	reflect.ValueOf((*Binding).stop).Pointer(),
+// callbackCode is the functions that call into handlers.
+var callbackCode = [...]code{
+	codeOf(call), codeOf((*queue).Deliver), codeOf((*queue).Event), codeOf((*queue).endBatch),
+	codeOf((*Binding).start), codeOf((*Binding).stop),
 }
 
-var runnerEntry = reflect.ValueOf((*Binding).runRunner).Pointer()
+var runnerCode = [...]code{codeOf((*Binding).runRunner)}
 
-// onLoop reports whether the caller was called from a callback. It costs about
-// a microsecond.
-func onLoop() bool { return calledFrom(callbackEntries[:]) }
+// code is where a function is in memory.
+type code struct{ from, to uintptr }
+
+// codeOf returns where function f is. To compare addresses is faster than to
+// ask for the function of each, and allocates nothing.
+func codeOf(f any) code {
+	from := reflect.ValueOf(f).Pointer()
+	within := func(size uintptr) bool {
+		g := runtime.FuncForPC(from + size)
+		return g != nil && g.Entry() == from
+	}
+	size := uintptr(1)
+	for within(size) {
+		size *= 2
+	}
+	for low := size / 2; size-low > 1; { // it is within at low, and not at size
+		if mid := low + (size-low)/2; within(mid) {
+			low = mid
+		} else {
+			size = mid
+		}
+	}
+	return code{from, from + size}
+}
+
+// onLoop reports whether the caller was called from a callback. It costs some
+// hundred nanoseconds.
+func onLoop() bool { return calledFrom(callbackCode[:]) }
 
 // onRunner reports whether the caller was called from a Runner of b's kind.
-func onRunner() bool { return calledFrom([]uintptr{runnerEntry}) }
+func onRunner() bool { return calledFrom(runnerCode[:]) }
 
-func calledFrom(entries []uintptr) bool {
+func calledFrom(functions []code) bool {
 	var pcs [64]uintptr
 	for skip := 3; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			// pc is a return address: the call is just before it.
-			f := runtime.FuncForPC(pc - 1)
-			if f == nil {
-				continue
-			}
-			for _, e := range entries {
-				if f.Entry() == e {
+			for _, f := range functions {
+				if f.from < pc && pc <= f.to { // a return address: the call is just before it
 					return true
 				}
 			}

@@ -150,6 +150,7 @@ func parseSetting(w []string) (f func(*sim.LinkConfig), reason string) {
 	var d time.Duration
 	var p float64
 	var n int
+	var rate int64
 	name, value := w[0], w[1]
 	switch name {
 	case "delay", "jitter", "reorderdelay":
@@ -159,7 +160,7 @@ func parseSetting(w []string) (f func(*sim.LinkConfig), reason string) {
 	case "mtu", "queue":
 		n, err = strconv.Atoi(value)
 	case "rate":
-		n, err = parseRate(value)
+		rate, err = parseRate(value)
 	}
 	if err != nil {
 		return nil, fmt.Sprintf("setting %s: %q is no value for it", name, value)
@@ -182,7 +183,7 @@ func parseSetting(w []string) (f func(*sim.LinkConfig), reason string) {
 	case "queue":
 		return func(c *sim.LinkConfig) { c.QueuePackets = n }, ""
 	case "rate":
-		return func(c *sim.LinkConfig) { c.Rate = int64(n) }, ""
+		return func(c *sim.LinkConfig) { c.Rate = rate }, ""
 	}
 	return nil, fmt.Sprintf("there is no setting %q; there are delay, jitter, loss, duplicate, reorder, reorderdelay, mtu, queue and rate", name)
 }
@@ -198,17 +199,17 @@ func parseProbability(s string) (float64, error) {
 }
 
 // parseRate reads bits per second: "64000", "10M", "1G".
-func parseRate(s string) (int, error) {
-	unit := 1
+func parseRate(s string) (int64, error) {
+	unit := int64(1)
 	for _, u := range []struct {
 		suffix string
-		factor int
+		factor int64
 	}{{"k", 1e3}, {"M", 1e6}, {"G", 1e9}} {
 		if t, ok := strings.CutSuffix(s, u.suffix); ok {
 			s, unit = t, u.factor
 		}
 	}
-	n, err := strconv.Atoi(s)
+	n, err := strconv.ParseInt(s, 10, 64)
 	if err == nil && (n < 0 || n > 1e12/unit) {
 		err = strconv.ErrRange
 	}
