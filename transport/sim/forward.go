@@ -92,20 +92,27 @@ func (nd *Node) output(buf []byte, w *way) {
 	if ip := wire.IPv4(buf); w.label.v6 || ip.ID() == 0 {
 		id = nd.identification()
 	}
-	if err := n.split.Split(buf, w.mtu, id, frag.SplitConfig{}); err != nil {
+	s := &n.split
+	if n.splitting { // the error about a fragment
+		s = new(frag.Splitter)
+	}
+	if err := s.Split(buf, w.mtu, id, frag.SplitConfig{}); err != nil {
 		nd.stats.Dropped[transport.TooBig]++
 		nd.traceOut(TooBig, w.out, buf)
 		n.bufs.put(buf)
 		return
 	}
 	nd.stats.Fragmented++
-	for n.split.Next() {
-		part := n.bufs.get(n.split.Len())
-		if _, err := n.split.Copy(part); err == nil { // it is long enough
+	outer := n.splitting
+	n.splitting = true
+	for s.Next() {
+		part := n.bufs.get(s.Len())
+		if _, err := s.Copy(part); err == nil { // it is long enough
 			nd.traceOut(Generated, w.out, part)
 			nd.transmit(part, w.out, &w.label)
 		}
 	}
+	n.splitting = outer
 	n.bufs.put(buf)
 }
 

@@ -47,6 +47,7 @@ type Network struct {
 	topology   uint64 // changes whenever who is where on the links may have changed
 	partitions []*Partition
 	split      frag.Splitter
+	splitting  bool // it is in use
 	taps       []*tap
 	bufs       buffers
 	pool       []*source // unused sources of the kind sourceStamp

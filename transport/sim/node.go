@@ -52,7 +52,7 @@ type NodeStats struct {
 	// neighbour), TTLExceeded, TooBig, LinkDown, and Filtered.
 	Dropped transport.Drops
 
-	Forwarded  uint64 // packets passed on
+	Forwarded  uint64 // packets passed on, those included whose neighbour does not answer
 	Fragmented uint64 // of those, and of its own, packets cut into fragments
 	Answered   uint64 // echo requests answered
 	Errors     uint64 // ICMP errors sent

@@ -25,6 +25,7 @@ func (nd *Node) receive(p *Port, buf []byte, at int64, from *label) {
 		nd.drop(Malformed, transport.Malformed, p, buf)
 		return
 	}
+	buf = buf[:len(pk.Data)] // a link may have damaged the length
 	if nd.kernel != nil && nd.spoofed(p, buf) {
 		nd.drop(Rejected, transport.Filtered, p, buf)
 		return
