@@ -20,6 +20,19 @@ type known struct {
 	dst6   [16]byte
 }
 
+// takes reports whether a packet is like the last one that was delivered: to this
+// host, for a protocol that is bound, to the same destination. If not, judge
+// knows.
+func (k *known) takes(pol *policy, protocol uint16, p *transport.Packet) bool {
+	if k.policy != pol || !pol.bound[p.Protocol()] || p.Type() != transport.PacketHost {
+		return false
+	}
+	if protocol == protocol4 {
+		return k.has4 && !p.Is6() && binary.NativeEndian.Uint32(p.Data[16:]) == k.dst4
+	}
+	return k.has6 && p.Is6() && [16]byte(p.Data[24:40]) == k.dst6
+}
+
 // judge says why a packet is not delivered, DropNone if it is.
 func (r *receiver) judge(t *Transport, p *transport.Packet) transport.DropReason {
 	pol := t.policy.Load()

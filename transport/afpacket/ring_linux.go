@@ -60,16 +60,29 @@ func ringError(err error) error {
 
 // receiveRing delivers up to limit packets out of a ring.
 func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
-	r := &q.rx
+	r, t := &q.rx, q.t
+	all := src.protocol == protocolAll
 	// Packets that are dropped do not count towards limit, but must not keep
 	// the caller here for ever either.
 	for most := min(max(limit, 0), 1<<30) + defaultBatch; n < limit && most > 0 && src.rx.Next(&r.ring); most-- {
-		if r.ring.Status()&ring.StatusLosing != 0 { // V2 only
-			if q.readDrops(); q.lost.Load() != r.lostTold {
-				q.tellLost(s)
+		f := &r.ring
+		if status := f.Status(); all || status&unusual != 0 {
+			if q.takeUnusual(status, s) {
+				n++
+				s.Deliver(&r.packet)
 			}
+			continue
 		}
-		if q.takeRing(src) {
+		r.received++
+		r.bytes += uint64(max(f.Len()-f.LinkLen(), 0))
+		r.tagged = false
+		bad := r.packet.Load(f.Network(), transport.Arrival{
+			Time: f.UnixNano(), IfIndex: int32(t.link.index),
+			Flags: transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag(),
+		})
+		// What most packets are is decided here.
+		if bad == wire.NotMalformed && r.known.takes(t.policy.Load(), src.protocol, &r.packet) || q.accept(bad, src.protocol) {
+			r.delivered++
 			n++
 			s.Deliver(&r.packet)
 		}
@@ -77,28 +90,16 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 	return n
 }
 
-// unusual are the status bits of frames that take decoding.
-const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsumValid | ring.StatusTSRawHardware
+// unusual are the status bits of frames that take decoding, or more.
+const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsumValid | ring.StatusTSRawHardware | ring.StatusLosing
 
-// takeRing is take for the frame in r.ring: the same, without detours for frames
-// with nothing to them.
-func (q *queue) takeRing(src *source) bool {
-	r := &q.rx
-	f := &r.ring
-	status := f.Status()
-	if src.protocol == protocolAll || status&unusual != 0 {
-		return q.takeUnusual(status)
+// takeUnusual is for frames with something to them.
+func (q *queue) takeUnusual(status uint32, s transport.Sink) bool {
+	if status&ring.StatusLosing != 0 { // V2 only
+		if q.readDrops(); q.lost.Load() != q.rx.lostTold {
+			q.tellLost(s)
+		}
 	}
-	b := f.Network()
-	size := f.Len() - f.LinkLen()
-	r.received++
-	r.bytes += uint64(max(size, 0))
-	r.tagged = false
-	flags := transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag()
-	return q.load(b, src.protocol, transport.Arrival{Time: f.UnixNano(), IfIndex: int32(q.t.link.index), Flags: flags})
-}
-
-func (q *queue) takeUnusual(status uint32) bool {
 	f := &q.rx.ring
 	g := &q.rx.frame
 	*g = frame{
@@ -114,9 +115,17 @@ func (q *queue) takeUnusual(status uint32) bool {
 
 // load makes r.packet the packet b of a protocol, and judges it.
 func (q *queue) load(b []byte, protocol uint16, a transport.Arrival) bool {
+	ok := q.accept(q.rx.packet.Load(b, a), protocol)
+	if ok {
+		q.rx.delivered++
+	}
+	return ok
+}
+
+// accept judges r.packet, of which Load has said that it is bad or not, and
+// counts why it is not delivered.
+func (q *queue) accept(bad wire.Malformed, protocol uint16) bool {
 	r := &q.rx
-	a.Flags = q.t.policy.Load().arrived(b, a.Flags)
-	bad := r.packet.Load(b, a)
 	if bad == wire.NotMalformed && r.packet.Is6() != (protocol == protocol6) {
 		bad = wire.BadVersion
 	}
@@ -129,6 +138,5 @@ func (q *queue) load(b []byte, protocol uint16, a transport.Arrival) bool {
 		r.drop(why)
 		return false
 	}
-	r.delivered++
 	return true
 }
