@@ -31,7 +31,7 @@ type Config struct {
 	Reassembly frag.Config
 
 	// Batch is the number of packets taken from a queue before timers and
-	// posted functions get their turn; 0: 64.
+	// posted functions get their turn; 0: 256.
 	Batch int
 
 	// OnPanic is called after a handler's panic was contained, on the loop. nil
@@ -114,7 +114,7 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	}
 	switch {
 	case h.cfg.Batch == 0:
-		h.cfg.Batch = 64
+		h.cfg.Batch = 256
 	case h.cfg.Batch < 0:
 		return nil, fmt.Errorf("proto: Config.Batch of %d is negative", h.cfg.Batch)
 	}
