@@ -23,7 +23,6 @@ type ponger struct {
 	tb   testing.TB
 	t    transport.Transport
 	back bool
-	mu   *sync.Mutex
 	hash func(now time.Time, back bool, number uint32)
 }
 

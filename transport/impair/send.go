@@ -162,7 +162,7 @@ func (t *Transport) passes() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, _, busy := t.out.Next()
-	return t.clean && !busy
+	return t.cleanOut && !busy
 }
 
 // direct sends packets that nothing happens to.

@@ -27,24 +27,28 @@ type Transport struct {
 	close sync.Once
 	err   error // of close
 
-	mu                sync.Mutex // guards all below, pipes and queues included
-	closed            bool
-	calls             int           // in flight
-	idle              chan struct{} // closed when there are none any longer
-	armed             int64         // when the timer expires; 0: it is not armed
-	now               int64         // the latest time that was seen
-	mtu               int           // of the interfaces, if a stage refuses what is larger; 0: none does
-	least             int           // the least MTU that an interface below has had
-	cleanIn           bool          // nor for what is received
-	clean             bool          // there are no stages for what is sent
-	seq               uint64
-	out               *Pipe[outgoing]
-	in                *Pipe[incoming]
-	memory            buffers
+	mu     sync.Mutex // guards all below, pipes and queues included
+	closed bool
+	calls  int           // in flight
+	idle   chan struct{} // closed when there are none any longer
+	armed  int64         // when the timer expires; 0: it is not armed
+	now    int64         // the latest time that was seen
+
+	cleanOut, cleanIn bool // there are no stages for what is sent, or received
+
+	mtu   int // of the interfaces, if a stage refuses what is larger; 0: none does
+	least int // the least MTU that an interface below has had
+
+	seq    uint64
+	out    *Pipe[outgoing]
+	in     *Pipe[incoming]
+	memory buffers
+
 	stats             transport.Stats // without what the pipes and the transport below count
-	failed, discarded uint64
-	all               bool // all protocols are bound
-	bits              [4]uint64
+	failed, discarded uint64          // see Counts
+
+	all  bool // all protocols are bound
+	bits [4]uint64
 }
 
 var _ transport.Transport = (*Transport)(nil)
@@ -150,7 +154,7 @@ func (t *Transport) Set(out, in Pipeline) error {
 
 // adopt notes what a pipeline means for the transport as a whole.
 func (t *Transport) adopt(out, in Pipeline) {
-	t.clean, t.cleanIn = len(out) == 0, len(in) == 0
+	t.cleanOut, t.cleanIn = len(out) == 0, len(in) == 0
 	t.mtu, _ = out.RefusedAbove()
 }
 
