@@ -64,8 +64,7 @@ func (h *Host) pathMTU(dst netip.Addr, ifindex int, now int64) int {
 // path, as it knows, carries mtu bytes only.
 func (h *Host) refusedForSize(d []byte, mtu int, now int64) {
 	dst := destination(d)
-	e := &NetworkError{Dst: dst, Size: len(d), MTU: mtu}
-	if known := h.pathMTU(dst, 0, now); believable(e) && (known == 0 || mtu < known) {
+	if known := h.pathMTU(dst, 0, now); believable(dst, mtu, len(d)) && (known == 0 || mtu < known) {
 		h.learnPath(dst, mtu, now)
 	}
 }

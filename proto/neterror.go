@@ -3,6 +3,7 @@
 package proto
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,10 +69,11 @@ func (q *queue) networkError(e *NetworkError) {
 	if e.Size == 0 {
 		e.Size = int(p.size)
 	}
+	size := min(e.Size, int(p.size))
 	if tooBig(e) && e.MTU == 0 {
-		e.MTU = plateau(e.Size)
+		e.MTU = plateau(size)
 	}
-	if e.MTU != 0 && !believable(e) {
+	if e.MTU != 0 && !believable(e.Dst, e.MTU, size) {
 		h.errs.forged.Add(1)
 		return
 	}
@@ -113,15 +115,15 @@ func tooBig(e *NetworkError) bool {
 	return e.MTU != 0
 }
 
-// believable reports whether a packet of e.Size bytes can be larger than
-// e.MTU, and whether there are such links: RFC 791 has them carry 68 bytes, RFC
+// believable reports whether a packet of so many bytes can have been larger than
+// an MTU, and whether there are such links: RFC 791 has them carry 68 bytes, RFC
 // 8200 section 5 has 1280. RFC 8201 section 4 forbids to believe less.
-func believable(e *NetworkError) bool {
+func believable(dst netip.Addr, mtu, size int) bool {
 	least := 68
-	if e.Dst.Is6() {
+	if dst.Is6() {
 		least = 1280
 	}
-	return e.MTU >= least && e.MTU < e.Size
+	return mtu >= least && mtu < size
 }
 
 // plateau is the MTU to try when a router does not tell it: the next lower one

@@ -36,6 +36,7 @@ type sentPacket struct {
 	size     uint32
 	protocol uint8
 	n        uint8 // of first
+	fragment bool
 }
 
 // The log grows while it would forget a packet within keepSent, up to
@@ -108,12 +109,13 @@ func (p *sentPacket) load(d []byte, built bool) bool {
 		copy(p.src[:], d[12:16])
 		copy(p.dst[:], d[16:20])
 		p.protocol, p.id = d[9], uint32(binary.BigEndian.Uint16(d[4:]))
+		p.fragment = binary.BigEndian.Uint16(d[6:])&0x3fff != 0
 	case len(d) < 40:
 		return false
 	default:
 		hdr = 40
 		p.src, p.dst = [16]byte(d[8:24]), [16]byte(d[24:40])
-		p.protocol, p.id = d[6], 0
+		p.protocol, p.id, p.fragment = d[6], 0, false
 		if wire.IsExtension(d[6]) {
 			var c wire.Chain
 			if wire.WalkIPv6(d, &c) != wire.NotMalformed {
@@ -121,7 +123,7 @@ func (p *sentPacket) load(d []byte, built bool) bool {
 			}
 			p.protocol, hdr = c.Protocol, c.HeaderLen
 			if c.Fragment != 0 {
-				p.id = wire.IPv6Fragment(d[c.Fragment:]).ID()
+				p.id, p.fragment = wire.IPv6Fragment(d[c.Fragment:]).ID(), true
 			}
 		}
 	}
@@ -172,7 +174,8 @@ func (l *sentLog) find(e *NetworkError, now int64) (found sentPacket, ok bool) {
 // is reports whether an error that tells what is in want can be about p. What
 // it does not tell, or p does not know, is no contradiction, but a network that
 // quotes less than eight bytes of the payload (RFC 792) is not believed. Where
-// the headers are built below, fragments may be made there, too.
+// the headers are built below, fragments may be made there, too; and a host that
+// has put fragments together quotes what came of it.
 func (p *sentPacket) is(want *sentPacket, e *NetworkError, built bool) bool {
 	switch {
 	case p.dst != want.dst || p.protocol != want.protocol || p.size == 0:
@@ -181,7 +184,7 @@ func (p *sentPacket) is(want *sentPacket, e *NetworkError, built bool) bool {
 		return false
 	case e.ID != 0 && p.id != 0 && e.ID != p.id:
 		return false
-	case e.Size != 0 && e.Size != int(p.size) && !(built && e.Size < int(p.size)):
+	case e.Size != 0 && e.Size != int(p.size) && !(built && e.Size < int(p.size)) && !(p.fragment && e.Size > int(p.size)):
 		return false
 	case e.Origin == transport.OriginLocal && len(e.Quoted) == 0:
 		return true // the kernel quotes nothing of what it has not sent
