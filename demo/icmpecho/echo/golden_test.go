@@ -20,19 +20,23 @@ func TestPrintsWhatPingPrints(t *testing.T) {
 		v6   bool
 		cfg  Config
 		resp ResponderConfig
+		seed uint64 // with which the link does what the text says
 	}{
 		{name: "over a perfect link", net: link(5*time.Millisecond, nil), cfg: Config{Count: 3}},
 		{name: "IPv6", net: link(123456*time.Nanosecond, nil), v6: true, cfg: Config{Count: 2}},
-		{name: "lost requests", net: link(time.Millisecond, func(l *sim.LinkConfig) { l.Loss = 0.4 }), cfg: Config{Count: 6, Waiting: true}},
-		{name: "duplicates", net: link(time.Millisecond, func(l *sim.LinkConfig) { l.Duplicate = 0.5 }), cfg: Config{Count: 4}},
+		{name: "lost requests", net: link(time.Millisecond, func(l *sim.LinkConfig) { l.Loss = 0.4 }), cfg: Config{Count: 6, Waiting: true}, seed: 28},
+		{name: "duplicates", net: link(time.Millisecond, func(l *sim.LinkConfig) { l.Duplicate = 0.5 }), cfg: Config{Count: 4}, seed: 2},
 		{name: "late answers", net: link(0, nil), cfg: Config{Count: 4, Timeout: 2 * time.Second}, resp: ResponderConfig{Delay: 2500 * time.Millisecond}},
-		{name: "answers out of order", net: link(10*time.Millisecond, func(l *sim.LinkConfig) { l.Reorder, l.ReorderDelay = 0.4, 300*time.Millisecond }), cfg: Config{Count: 6, Interval: 100 * time.Millisecond}},
+		{name: "answers out of order", net: link(10*time.Millisecond, func(l *sim.LinkConfig) { l.Reorder, l.ReorderDelay = 0.4, 300*time.Millisecond }), cfg: Config{Count: 6, Interval: 100 * time.Millisecond}, seed: 92},
 		{name: "nobody answers", net: link(0, func(l *sim.LinkConfig) { l.Loss = 1 }), cfg: Config{Count: 2, Timeout: 3 * time.Second, Waiting: true}},
 		{name: "a deadline", net: link(700*time.Millisecond, nil), cfg: Config{Deadline: 3500 * time.Millisecond}},
-		{name: "a deadline and a number of answers", net: link(time.Millisecond, func(l *sim.LinkConfig) { l.Loss = 0.5 }), cfg: Config{Deadline: time.Minute, Count: 3}},
+		{name: "a deadline and a number of answers", net: link(time.Millisecond, func(l *sim.LinkConfig) { l.Loss = 0.5 }), cfg: Config{Deadline: time.Minute, Count: 3}, seed: 20},
 		{name: "larger than the MTU", net: link(0, nil), cfg: Config{Count: 1, Size: 1473}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.seed != 0 {
+				c.net.Seed = c.seed
+			}
 			n := prototest.Pair(t, c.net)
 			respond(t, n, c.resp)
 			if c.cfg.Size == 0 {
