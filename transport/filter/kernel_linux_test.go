@@ -4,13 +4,10 @@ package filter_test
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"testing"
 
-	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
 	"protean/transport/filter"
@@ -113,63 +110,25 @@ func TestOneProgramForEveryKindOfSocket(t *testing.T) {
 	program := protean(b.Addr4(), b.Addr6()).Program()
 	v4, v6 := kernelCases(a.Addr4(), b.Addr4(), a.Addr6(), b.Addr6())
 	to, send := b.Interfaces()[0], sender(t, a, b)
-	tun, index := newTUN(t, b)
-	bare := func(p []byte) {
-		if _, err := tun.Write(p); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for name, kind := range map[string]int{"SOCK_RAW": unix.SOCK_RAW, "SOCK_DGRAM": unix.SOCK_DGRAM} {
 		expect(t, name+" ETH_P_IP", listen(t, b, to.Index, kind, unix.ETH_P_IP, program), v4, send)
 		expect(t, name+" ETH_P_IPV6", listen(t, b, to.Index, kind, unix.ETH_P_IPV6, program), v6, send)
 		expect(t, name+" ETH_P_ALL, IPv4", listen(t, b, to.Index, kind, unix.ETH_P_ALL, program), v4, send)
 		expect(t, name+" ETH_P_ALL, IPv6", listen(t, b, to.Index, kind, unix.ETH_P_ALL, program), v6, send)
-		expect(t, name+" TUN, IPv4", listen(t, b, index, kind, unix.ETH_P_IP, program), v4, bare)
-		expect(t, name+" TUN, IPv6", listen(t, b, index, kind, unix.ETH_P_IPV6, program), v6, bare)
 	}
+	t.Run("TUN", func(t *testing.T) {
+		tun, index := netlab.TestTUN(t, b, "tun0", 9000)
+		bare := func(p []byte) {
+			if _, err := tun.Write(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, kind := range map[string]int{"SOCK_RAW": unix.SOCK_RAW, "SOCK_DGRAM": unix.SOCK_DGRAM} {
+			expect(t, name+", IPv4", listen(t, b, index, kind, unix.ETH_P_IP, program), v4, bare)
+			expect(t, name+", IPv6", listen(t, b, index, kind, unix.ETH_P_IPV6, program), v6, bare)
+		}
+	})
 	s := protean(b.Addr4(), b.Addr6())
 	s.HeaderLen = 14
 	expect(t, "from the frame's start", listen(t, b, to.Index, unix.SOCK_RAW, unix.ETH_P_IP, s.Program()), v4, send)
-}
-
-// newTUN makes a TUN device that is up, without addresses.
-func newTUN(t *testing.T, n *netlab.Node) (*os.File, int) {
-	t.Helper()
-	var f *os.File
-	err := n.Do(func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("/dev/net/tun: %w", err)
-		}
-		f = os.NewFile(uintptr(fd), "tun")
-		r := value(unix.NewIfreq("tun0"))(t)
-		r.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
-		return unix.IoctlIfreq(fd, unix.TUNSETIFF, r)
-	})
-	if f != nil {
-		t.Cleanup(func() { f.Close() })
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	index := 0
-	err = n.Do(func() error {
-		c, err := rtnetlink.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		links, err := c.Link.List()
-		for _, l := range links {
-			if l.Attributes.Name == "tun0" {
-				index = int(l.Index)
-				return c.Link.Set(&rtnetlink.LinkMessage{Index: l.Index, Flags: unix.IFF_UP, Change: unix.IFF_UP, Attributes: &rtnetlink.LinkAttributes{MTU: 9000}})
-			}
-		}
-		return err
-	})
-	if err != nil || index == 0 {
-		t.Fatalf("TUN device %d: %v", index, err)
-	}
-	return f, index
 }

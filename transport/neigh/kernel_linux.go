@@ -25,47 +25,25 @@ func Open(c *Config) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.source = &table{k: k, ns: ns}
+	t := &table{k: k, ns: ns}
+	t.session = rtnl.Session{Path: ns.Path(), Groups: []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_LINK}, Tell: t.announced}
+	k.source = t
 	return k, nil
 }
 
-// A table is the kernel's. All but close and what the watch calls is called
+// A table is the kernel's. All but close and what the session calls is called
 // with the lock of k held.
 type table struct {
-	k     *Kernel
-	ns    *netns.Handle
-	conn  *netlink.Conn
-	watch *rtnl.Watch
+	k       *Kernel
+	ns      *netns.Handle
+	session rtnl.Session
 
 	mu    sync.Mutex // guards links
 	links map[int]link
 }
 
-func (t *table) open() error {
-	if t.watch == nil {
-		w, err := rtnl.NewWatch(t.ns.Path(), []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_LINK}, t.announced)
-		if err != nil {
-			return err
-		}
-		t.watch = w
-	}
-	if t.conn == nil {
-		c, err := rtnl.Dial(t.ns.Path())
-		if err != nil {
-			return err
-		}
-		t.conn = c
-	}
-	return nil
-}
-
 func (t *table) close() {
-	if t.watch != nil {
-		t.watch.Close()
-	}
-	if t.conn != nil {
-		t.conn.Close()
-	}
+	t.session.Close()
 	t.ns.Close()
 }
 
@@ -110,10 +88,11 @@ func header(hop netip.Addr, ifindex int, flags uint8) []byte {
 }
 
 func (t *table) get(hop netip.Addr, ifindex int) (u update, ok bool, err error) {
-	if err := t.open(); err != nil {
+	c, err := t.session.Open()
+	if err != nil {
 		return u, false, err
 	}
-	answer, err := rtnl.Execute(t.conn, unix.RTM_GETNEIGH, 0, header(hop, ifindex, 0), func(ae *netlink.AttributeEncoder) {
+	answer, err := rtnl.Execute(c, unix.RTM_GETNEIGH, 0, header(hop, ifindex, 0), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(unix.NDA_DST, hop.AsSlice())
 	})
 	if err != nil || len(answer) == 0 {
@@ -127,10 +106,11 @@ func (t *table) get(hop netip.Addr, ifindex int) (u update, ok bool, err error) 
 }
 
 func (t *table) use(hop netip.Addr, ifindex int) error {
-	if err := t.open(); err != nil {
+	c, err := t.session.Open()
+	if err != nil {
 		return err
 	}
-	_, err := rtnl.Execute(t.conn, unix.RTM_NEWNEIGH, unix.NLM_F_ACK|unix.NLM_F_CREATE, header(hop, ifindex, unix.NTF_USE), func(ae *netlink.AttributeEncoder) {
+	_, err = rtnl.Execute(c, unix.RTM_NEWNEIGH, unix.NLM_F_ACK|unix.NLM_F_CREATE, header(hop, ifindex, unix.NTF_USE), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(unix.NDA_DST, hop.AsSlice())
 	})
 	if errors.Is(err, unix.EPERM) {
@@ -178,12 +158,13 @@ func (t *table) link(ifindex int) (link, error) {
 	if ok {
 		return l, nil
 	}
-	if err := t.open(); err != nil {
+	c, err := t.session.Open()
+	if err != nil {
 		return l, err
 	}
 	b := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(b[4:], uint32(ifindex))
-	answer, err := rtnl.Execute(t.conn, unix.RTM_GETLINK, 0, b, nil)
+	answer, err := rtnl.Execute(c, unix.RTM_GETLINK, 0, b, nil)
 	if err != nil {
 		return l, err
 	}

@@ -7,6 +7,7 @@ package netlab
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 )
@@ -24,4 +25,5 @@ func Available() error { return unsupported() }
 func (l *Lab) build(*plan) error                          { return unsupported() }
 func (n *Node) setLink(f Interface, i int, up bool) error { return unsupported() }
 func (n *Node) setMTU(f Interface, mtu int) error         { return unsupported() }
+func (n *Node) tun(string, int) (*os.File, int, error)    { return nil, 0, unsupported() }
 func dieWithParent(*exec.Cmd)                             {}

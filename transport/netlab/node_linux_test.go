@@ -244,3 +244,33 @@ func threadNamespace(t *testing.T) string {
 	}
 	return id
 }
+
+func TestATUNDeviceCarriesPackets(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a := lab.Node("a")
+	f, index := netlab.TestTUN(t, a, "tun7", 1400)
+	err := a.Do(func() error {
+		i, err := net.InterfaceByName("tun7")
+		if err != nil {
+			return err
+		}
+		if i.Index != index || i.MTU != 1400 || i.Flags&net.FlagUp == 0 || len(i.HardwareAddr) != 0 {
+			t.Errorf("the device is %+v", i)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	err = a.Do(func() error {
+		_, err := net.InterfaceByName("tun7")
+		return err
+	})
+	if err == nil {
+		t.Error("the device is still there")
+	}
+	if _, _, err := a.TUN("a name that is much too long", 1400); err == nil {
+		t.Error("a device with an impossible name")
+	}
+}

@@ -28,7 +28,7 @@ func Open(c *Config) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.source = &asker{k: k, ns: ns}
+	k.source = &asker{k: k, ns: ns, session: rtnl.Session{Path: ns.Path(), Groups: changes(), Tell: func([]byte) { k.Flush() }}}
 	return k, nil
 }
 
@@ -37,53 +37,37 @@ type asker struct {
 	k  *Kernel
 	ns *netns.Handle
 
-	mu     sync.Mutex
-	closed bool
-	conn   *netlink.Conn
-	watch  *rtnl.Watch
-	links  map[int]mtus // of linksGen
-	gen    uint64
+	mu      sync.Mutex
+	closed  bool
+	session rtnl.Session
+	conn    *netlink.Conn // of session, once it is open
+	links   map[int]mtus  // of gen
+	gen     uint64
 }
 
 // changes are the groups that announce what answers depend on.
-var changes = []uint32{
-	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV6_IFINFO, unix.RTNLGRP_NEXTHOP,
-	unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_RULE,
-	unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV6_RULE,
+func changes() []uint32 {
+	return []uint32{
+		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV6_IFINFO, unix.RTNLGRP_NEXTHOP,
+		unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_RULE,
+		unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV6_RULE,
+	}
 }
 
 // open has the sockets opened. The caller holds mu.
-func (a *asker) open() error {
+func (a *asker) open() (err error) {
 	if a.closed {
 		return net.ErrClosed
 	}
-	if a.watch == nil {
-		w, err := rtnl.NewWatch(a.ns.Path(), changes, func([]byte) { a.k.Flush() })
-		if err != nil {
-			return err
-		}
-		a.watch = w
-	}
-	if a.conn == nil {
-		c, err := rtnl.Dial(a.ns.Path())
-		if err != nil {
-			return err
-		}
-		a.conn = c
-	}
-	return nil
+	a.conn, err = a.session.Open()
+	return err
 }
 
 func (a *asker) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	if a.watch != nil {
-		a.watch.Close()
-	}
-	if a.conn != nil {
-		a.conn.Close()
-	}
+	a.session.Close()
 	a.ns.Close()
 }
 
