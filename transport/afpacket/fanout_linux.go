@@ -12,7 +12,7 @@ import (
 const (
 	fanoutShift    = 16
 	fanoutUniqueID = 0x2000 << fanoutShift
-	fanoutDefrag   = 0x8000 << fanoutShift
+	fanoutDefrag   = -0x8000 << fanoutShift // the highest bit of an int32
 )
 
 var fanoutModes = [...]int{
