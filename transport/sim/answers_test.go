@@ -175,6 +175,7 @@ func TestAnswersAreThoseOfTheKernel(t *testing.T) {
 // The answers about a host that is not there come when it has been asked for
 // in vain, in both.
 func TestAHostThatIsNotThereIsUnreachableAfterThreeSeconds(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	kernel, simulated := kernelRig(t), simRig(t)
 	var got [2][]string
 	start := time.Now()

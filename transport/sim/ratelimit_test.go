@@ -45,6 +45,7 @@ func burst(t *testing.T, r *rig) (counts []int, slow bool) {
 }
 
 func TestRateLimitsAreThoseOfTheKernel(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	sysctls := [][2]string{
 		{"net.ipv4.icmp_ratelimit", "1000"}, {"net.ipv4.icmp_ratemask", "6168"},
 		{"net.ipv6.icmp.ratelimit", "1000"}, {"net.ipv6.icmp.ratemask", "0-1,3-127"},
