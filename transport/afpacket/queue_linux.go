@@ -53,6 +53,7 @@ func newQueue(t *Transport, index int) *queue {
 // open makes the queue ready; its sources are open.
 func (q *queue) open() error {
 	t := q.t
+	q.rx.ifindex = int32(t.link.index)
 	q.rx.readable = func(uintptr) bool { return q.poll(0) }
 	if err := opError("open", q.Poller.Open()); err != nil {
 		return err
@@ -163,7 +164,7 @@ func (q *queue) await(until time.Time) bool {
 	if q.t.cfg.Ring != V3 {
 		return q.Linger(&q.pacer, until, q.rx.taken, q.poll)
 	}
-	return q.poll(0)
+	return q.due() // or else Block polls
 }
 
 // askEvery is how often the kernel is asked about packets it dropped where no

@@ -24,6 +24,7 @@ type receiver struct {
 	room    bool // the sending socket is writable again
 	changed bool // an interface or an address
 
+	ifindex  int32
 	packet   transport.Packet
 	frame    frame
 	tag      wire.VLANTag // of packet, while it is delivered
@@ -161,7 +162,7 @@ func (q *queue) take(f *frame) bool {
 		r.drop(transport.Malformed)
 		return false
 	}
-	a := transport.Arrival{Time: f.time, IfIndex: int32(q.t.link.index), Flags: f.flags()}
+	a := transport.Arrival{Time: f.time, IfIndex: r.ifindex, Flags: f.flags()}
 	if f.time == 0 {
 		a.Time = time.Now().UnixNano()
 		a.Flags |= transport.TimeUser.Flag()
