@@ -18,6 +18,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport/internal/netns"
+	"protean/transport/internal/sockio"
 	"protean/transport/neigh"
 	"protean/transport/netlab"
 	"protean/transport/transporttest"
@@ -253,5 +254,64 @@ func TestALinkMayGoDownAndComeBack(t *testing.T) {
 		}
 		forget(t, a, claims[0])
 		until(t, a, claims[0], wire.MAC(b.Interfaces()[0].HardwareAddr))
+	}
+}
+
+// Somebody else's claim to an IPv4 address is answered by another announcement,
+// once in ten seconds.
+func TestAnAddressIsDefended(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	r := responder(t, b)
+	own, other := wire.MAC(b.Interfaces()[0].HardwareAddr), wire.MAC{2, 9, 9, 9, 9, 9}
+	if err := r.Claim(claims[0], wire.MAC{}); err != nil {
+		t.Fatal(err)
+	}
+	// No announcement of its own accord comes in between.
+	r.mu.Lock()
+	r.addrs[claims[0]].timer.Stop()
+	r.addrs[claims[0]].left = 0
+	r.mu.Unlock()
+	var fd int
+	err := a.Do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(sockio.NetworkOrder(unix.ETH_P_ARP)))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}); err != nil {
+		t.Fatal(err)
+	}
+	send := func(frame []byte) {
+		t.Helper()
+		if err := unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: a.Interfaces()[0].Index, Protocol: sockio.NetworkOrder(unix.ETH_P_ARP)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receive := func() wire.ARP {
+		t.Helper()
+		b := make([]byte, 100)
+		n, _, err := unix.Recvfrom(fd, b, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := wire.ParseEthernet(b[:n])
+		p, bad := wire.ParseARP(f.Payload())
+		if bad != wire.NotMalformed {
+			t.Fatal(bad)
+		}
+		return p
+	}
+	forged := announceARP(claims[0], other)
+	send(forged)
+	if p := receive(); p.Op() != wire.ARPRequest || p.SenderIP() != claims[0] || p.TargetIP() != claims[0] || p.SenderMAC() != own {
+		t.Errorf("the defence is %x", p)
+	}
+	send(forged)
+	send(arp(wire.BroadcastMAC(), wire.ARPFields{Op: wire.ARPRequest, SenderMAC: other, SenderIP: a.Addr4(), TargetIP: claims[0]}))
+	if p := receive(); p.Op() != wire.ARPReply || p.TargetMAC() != other {
+		t.Errorf("after a second claim: %x, want the answer to a question", p)
 	}
 }
