@@ -392,3 +392,24 @@ func TestClaimedAddressesAreAnsweredFor(t *testing.T) {
 		t.Errorf("%d answers from an address that was given up", len(got))
 	}
 }
+
+func TestAnswersAllocateNothing(t *testing.T) {
+	n := answering(t, nil)
+	got := 0
+	b := n.A.RegisterWith(t, proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { got++; return nil }),
+		&proto.Options{Protocols: []uint8{wire.ProtoICMP, wire.ProtoICMPv6}})
+	four := message4(wire.ICMPv4Echo, 1, make([]byte, 56))
+	six := message6(wire.ICMPv6Echo, 1, make([]byte, 56), n.A.Addr6, n.B.Addr6)
+	send := func(env *proto.Env) {
+		if env.Send(proto.Header{Dst: n.B.Addr4, Protocol: wire.ProtoICMP}, four) != nil ||
+			env.Send(proto.Header{Dst: n.B.Addr6, Protocol: wire.ProtoICMPv6}, six) != nil {
+			t.Error("send failed")
+		}
+	}
+	if allocs := testing.AllocsPerRun(500, func() { b.Do(send); n.Run(t, time.Millisecond) }); allocs != 0 {
+		t.Errorf("%v allocations for two answers", allocs)
+	}
+	if got < 1000 {
+		t.Errorf("%d answers", got)
+	}
+}
