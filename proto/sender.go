@@ -30,7 +30,9 @@ func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
 	if s.b.users.Load() < 0 {
 		return nil, errClosed
 	}
-	s.o.nowOK = false
+	if s.o.n == 0 {
+		s.o.nowOK = false // one look at the clock for what is sent together
+	}
 	s.turns = s.b.host.turns.Load()
 	return s.o.reserveFor(s.b, hd, n)
 }

@@ -64,9 +64,16 @@ func (x *transmitter) open(q *queue) error {
 	x.mem = make([]byte, batch*stride)
 	x.msg = sockio.NewMessages(batch, 0)
 	for i := range x.msg.Hdr {
+		h := &x.msg.Hdr[i].Hdr
+		if !x.named() {
+			// The socket is bound, and the frame says the rest: the kernel need
+			// not look the interface up for each.
+			h.Name, h.Namelen = nil, 0
+			continue
+		}
 		ll := x.name(i)
 		ll.Family, ll.Ifindex = unix.AF_PACKET, int32(t.link.index)
-		x.msg.Hdr[i].Hdr.Namelen = unix.SizeofSockaddrLinklayer
+		h.Namelen = unix.SizeofSockaddrLinklayer
 	}
 	x.free = make([]uint64, batch)
 	for i := range x.free {
@@ -82,6 +89,10 @@ func (x *transmitter) close() {
 		unix.Close(x.fd)
 	}
 }
+
+// named reports whether messages need a destination, since what they send has no
+// link header.
+func (x *transmitter) named() bool { return x.cooked || x.header == 0 }
 
 // name returns the destination of message i.
 func (x *transmitter) name(i int) *unix.RawSockaddrLinklayer {
@@ -100,10 +111,9 @@ func (x *transmitter) give(slots []transport.Slot) {
 // cooked.
 func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC) {
 	protocol := protocolOf(s.Data)
-	ll := x.name(i)
-	ll.Protocol = sockio.NetworkOrder(protocol)
-	if x.cooked || x.header == 0 {
-		ll.Halen = x.addressLen
+	if x.named() {
+		ll := x.name(i)
+		ll.Protocol, ll.Halen = sockio.NetworkOrder(protocol), x.addressLen
 		copy(ll.Addr[:], mac[:])
 		x.msg.Data(i, s.Data)
 		return
