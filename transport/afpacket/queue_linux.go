@@ -145,13 +145,13 @@ func (q *queue) Wait(until time.Time) error {
 	}
 	err := q.t.err()
 	if err == nil && !q.await(until) {
-		err = q.Block(until, q.rx.readable)
+		err = opError("read", q.Block(until, q.rx.readable))
 	}
 	q.rx.room = false
 	if q.t.calls.Closing() {
 		return net.ErrClosed
 	}
-	return opError("read", err)
+	return err
 }
 
 // await is poll with a moment for packets to come. The blocks of a V3 ring come
@@ -164,7 +164,7 @@ func (q *queue) await(until time.Time) bool {
 	if q.t.cfg.Ring != V3 {
 		return q.Linger(&q.pacer, until, q.rx.taken, q.poll)
 	}
-	return q.due() // or else Block polls
+	return q.poll(0)
 }
 
 // askEvery is how often the kernel is asked about packets it dropped where no

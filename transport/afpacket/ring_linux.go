@@ -76,12 +76,14 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 		r.received++
 		r.bytes += uint64(max(f.Len()-f.LinkLen(), 0))
 		r.tagged = false
-		bad := r.packet.Load(f.Network(), transport.Arrival{
-			Time: f.UnixNano(), IfIndex: int32(t.link.index),
-			Flags: transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag(),
-		})
+		flags := transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag()
+		pol := t.policy.Load()
+		if pol.moved != nil {
+			flags = pol.arrived(f.Network(), flags)
+		}
+		bad := r.packet.Load(f.Network(), transport.Arrival{Time: f.UnixNano(), IfIndex: r.ifindex, Flags: flags})
 		// What most packets are is decided here.
-		if bad == wire.NotMalformed && r.known.takes(t.policy.Load(), src.protocol, &r.packet) || q.accept(bad, src.protocol) {
+		if bad == wire.NotMalformed && r.known.takes(pol, src.protocol, &r.packet) || q.accept(bad, src.protocol) {
 			r.delivered++
 			n++
 			s.Deliver(&r.packet)
@@ -115,6 +117,7 @@ func (q *queue) takeUnusual(status uint32, s transport.Sink) bool {
 
 // load makes r.packet the packet b of a protocol, and judges it.
 func (q *queue) load(b []byte, protocol uint16, a transport.Arrival) bool {
+	a.Flags = q.t.policy.Load().arrived(b, a.Flags)
 	ok := q.accept(q.rx.packet.Load(b, a), protocol)
 	if ok {
 		q.rx.delivered++
