@@ -34,10 +34,6 @@ func (h *Host) needTap(short bool) {
 			if !isClosed(err) {
 				h.cfg.Log.Warn("proto: errors of the network are not seen", "protocol", p, "error", err)
 			}
-			h.bound[p]--
-			if h.bound[p] == 0 {
-				delete(h.bound, p)
-			}
 			continue
 		}
 		h.taps = append(h.taps, p)

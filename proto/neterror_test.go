@@ -304,6 +304,26 @@ func TestTheHostLooksAtICMPOnlyWhileItSends(t *testing.T) {
 	}
 }
 
+// TestSendingGoesOnWithoutICMP where it cannot be bound, and a handler for it can
+// be registered later.
+func TestSendingGoesOnWithoutICMP(t *testing.T) {
+	e := newErrorRig(t)
+	e.r.refuse = map[int]error{wire.ProtoICMP: syscall.EPERM, wire.ProtoICMPv6: syscall.EPERM}
+	for range 2 {
+		if n := len(e.send(proto.Header{Dst: far4}, noise(100))); n != 1 {
+			t.Fatalf("%d packets", n)
+		}
+	}
+	if _, err := e.h.Handle(wire.ProtoICMP, proto.HandlerFunc(taking)); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("registering for ICMP meanwhile: %v", err)
+	}
+	e.r.refuse = nil
+	handle(t, e.h, wire.ProtoICMP, proto.HandlerFunc(taking))
+	if e.r.binds[wire.ProtoICMP] != 1 {
+		t.Errorf("ICMP is bound %d times", e.r.binds[wire.ProtoICMP])
+	}
+}
+
 // TestLocalErrorsLowerThePath: the transport knows better.
 func TestLocalErrorsLowerThePath(t *testing.T) {
 	e := newErrorRig(t)

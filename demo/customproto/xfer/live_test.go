@@ -122,6 +122,21 @@ func rawHost(t testing.TB, n *netlab.Node, cfg rawip.Config) *proto.Host {
 	return h
 }
 
+// TestFileCrossesAPathThatIsNarrowerThanTheFirstLink: what is lost at first is
+// sent again, in fragments.
+func TestFileCrossesAPathThatIsNarrowerThanTheFirstLink(t *testing.T) {
+	lab := netlab.Test(t, netlab.Line(1).WithLinkMTU(1, 1300))
+	a, b := rawHost(t, lab.Node("a"), rawip.Config{}), rawHost(t, lab.Node("b"), rawip.Config{})
+	for _, dst := range []netip.Addr{lab.Node("b").Addr4(), lab.Node("b").Addr6()} {
+		file := content(200_000, 1)
+		var out memory
+		_, sent, received := transfer(t, a, b, SenderConfig{Peer: dst, Name: "file", Size: int64(len(file))}, bytes.NewReader(file), &out)
+		if sent != nil || received != nil || !bytes.Equal(out.Bytes(), file) {
+			t.Errorf("to %v: sender: %v, receiver: %v, %d of %d bytes", dst, sent, received, out.Len(), len(file))
+		}
+	}
+}
+
 func TestLargeFileCrossesRawSockets(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := rawHost(t, lab.Node("a"), rawip.Config{}), rawHost(t, lab.Node("b"), rawip.Config{Rate: 60_000})

@@ -191,8 +191,8 @@ func (s *Sender) EndBatch(env *proto.Env) error {
 
 // HandleError implements proto.ErrorHandler. An error that somebody on the way
 // reports may be forged, and may pass: it ends the transfer only before it has
-// begun, and is the reason given if the other side stays silent. A packet that
-// is too big for this host's interface will not get smaller.
+// begun, and is the reason given if the other side stays silent. That a packet is
+// too big for the path is no reason.
 func (s *Sender) HandleError(env *proto.Env, e *proto.NetworkError) error {
 	if s.state == ended || e.Dst.IsValid() && e.Dst != s.hd.Dst {
 		return nil
@@ -200,8 +200,11 @@ func (s *Sender) HandleError(env *proto.Env, e *proto.NetworkError) error {
 	if m, err := parseQuoted(e.Quoted); err != nil || m != s.conn {
 		return nil
 	}
+	if e.MTU != 0 {
+		return nil // the host has learnt it: sent again, the packet goes in fragments
+	}
 	s.cause = &proto.NetworkError{Origin: e.Origin, Type: e.Type, Code: e.Code, Offender: e.Offender, MTU: e.MTU, Errno: e.Errno, Dst: e.Dst}
-	if s.state == offering || e.MTU != 0 && e.Origin == transport.OriginLocal {
+	if s.state == offering {
 		s.end(env, s.cause)
 	}
 	return nil
