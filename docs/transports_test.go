@@ -11,6 +11,7 @@ import (
 	"protean/transport"
 	"protean/transport/afpacket"
 	"protean/transport/netlab"
+	"protean/transport/ping"
 	"protean/transport/rawip"
 	"protean/transport/sim"
 )
@@ -53,6 +54,15 @@ func TestCapabilitiesInTheGuideAreThoseOfTheCode(t *testing.T) {
 		}
 		defer tr.Close()
 		columns["afpacket"] = tr.Caps()
+		if err := lab.Node("a").Sysctl("net.ipv4.ping_group_range", "0 0"); err != nil {
+			t.Fatal(err)
+		}
+		pt, err := ping.Open(&ping.Config{NetNS: lab.Node("a").NetNS()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pt.Close()
+		columns["ping"] = pt.Caps()
 		compare(t, columns)
 	})
 }
@@ -129,6 +139,8 @@ func cell(v any) string {
 			return "all"
 		case transport.FieldsAll6 &^ transport.FieldExt:
 			return "all but FieldExt"
+		case transport.FieldsAll4 &^ (transport.FieldID | transport.FieldDF):
+			return "all but FieldID and FieldDF"
 		}
 	}
 	return fmt.Sprint(v)

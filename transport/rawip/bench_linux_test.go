@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
+	"protean/transport/internal/sockio"
 	"protean/transport/netlab"
 )
 
@@ -108,7 +109,7 @@ func xnetMessages() []ipv4.Message {
 	mem := make([]byte, benchBatch*stride)
 	for i := range ms {
 		ms[i].Buffers = [][]byte{mem[i*stride : (i+1)*stride]}
-		ms[i].OOB = make([]byte, recvControl)
+		ms[i].OOB = make([]byte, sockio.RecvControl)
 	}
 	return ms
 }

@@ -10,6 +10,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
 
 // count takes note that packet i was received.
@@ -27,15 +28,15 @@ func (r *receiver) load(i int) wire.Malformed {
 	m := r.messages()
 	h := &m.Hdr[i]
 	c := &r.control
-	c.parse(m.Control(i)[:h.Hdr.Controllen])
-	if c.drops != 0 {
-		r.cur.addDrops(c.drops)
+	c.Parse(m.Control(i)[:h.Hdr.Controllen])
+	if c.Drops != 0 {
+		r.cur.addDrops(c.Drops)
 	}
 	if h.Hdr.Flags&unix.MSG_TRUNC != 0 {
 		return wire.Truncated
 	}
-	a := transport.Arrival{Time: c.time, IfIndex: c.ifindex, FragSize: c.fragSize}
-	if c.time != 0 {
+	a := transport.Arrival{Time: c.Time, IfIndex: c.IfIndex, FragSize: c.FragSize}
+	if c.Time != 0 {
 		a.Flags = transport.TimeKernel.Flag()
 	} else {
 		a.Time, a.Flags = time.Now().UnixNano(), transport.TimeUser.Flag()
@@ -48,7 +49,7 @@ func (r *receiver) load(i int) wire.Malformed {
 	}
 	rebuild(b, n, r.cur.protocol, &m.Addr[i].Addr, c)
 	a.Flags |= transport.Unknown(transport.FieldExt)
-	if c.dst[0] == 0xff {
+	if c.Dst[0] == 0xff {
 		a.Flags |= transport.PacketMulticast.Flag()
 	}
 	return r.packet.Load(b[:40+n], a)
@@ -57,11 +58,11 @@ func (r *receiver) load(i int) wire.Malformed {
 // type4 tells from the destination address to whom the packet was sent, and
 // from the own address that stands for it where the two differ: the kernel
 // takes another one only for packets that are not to a single host.
-func type4(b []byte, c *control) transport.PacketType {
+func type4(b []byte, c *sockio.Control) transport.PacketType {
 	switch dst := [4]byte(b[16:20]); {
 	case dst[0]>>4 == 14:
 		return transport.PacketMulticast
-	case dst == [4]byte{255, 255, 255, 255}, dst != c.local && c.local != [4]byte{}:
+	case dst == [4]byte{255, 255, 255, 255}, dst != c.Local && c.Local != [4]byte{}:
 		return transport.PacketBroadcast
 	}
 	return transport.PacketHost
@@ -69,10 +70,10 @@ func type4(b []byte, c *control) transport.PacketType {
 
 // rebuild writes the IPv6 header that the kernel has stripped in front of n
 // bytes of payload.
-func rebuild(b []byte, n int, protocol uint8, src *[16]byte, c *control) {
-	binary.BigEndian.PutUint32(b, 6<<28|c.flow&0x0fffffff)
+func rebuild(b []byte, n int, protocol uint8, src *[16]byte, c *sockio.Control) {
+	binary.BigEndian.PutUint32(b, 6<<28|c.Flow&0x0fffffff)
 	binary.BigEndian.PutUint16(b[4:], uint16(n))
-	b[6], b[7] = protocol, c.hop
+	b[6], b[7] = protocol, c.Hop
 	copy(b[8:24], src[:])
-	copy(b[24:40], c.dst[:])
+	copy(b[24:40], c.Dst[:])
 }

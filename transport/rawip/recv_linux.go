@@ -40,7 +40,7 @@ type receiver struct {
 	event    transport.Event
 	netErr   transport.NetworkError
 	sent     transport.Sent
-	control  control
+	control  sockio.Control
 	lostTold uint64 // of queue.lost, what events have told
 	taken    uint64 // packets in all
 
@@ -58,8 +58,8 @@ func (r *receiver) init(batch int, receives bool) {
 		return
 	}
 	r.mem = make([]byte, batch*stride)
-	r.msg4 = sockio.NewMessages(batch, recvControl)
-	r.msg6 = sockio.NewMessages(batch, recvControl)
+	r.msg4 = sockio.NewMessages(batch, sockio.RecvControl)
+	r.msg6 = sockio.NewMessages(batch, sockio.RecvControl)
 	for i := range batch {
 		b := r.mem[i*stride : (i+1)*stride]
 		r.msg4.Data(i, b[:65535])

@@ -9,6 +9,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
 
 // translatable says why the kernel cannot be told to build the header of a
@@ -31,7 +32,7 @@ func translatable(b []byte, v6 bool) error {
 // kernel can be told of its header.
 func (q *queue) putKernel(i int, s *transport.Slot, to *sender, v6 bool) {
 	m := &q.tx.msg
-	w := builder{b: m.Control(i)}
+	w := sockio.Builder{B: m.Control(i)}
 	h := &m.Hdr[i].Hdr
 	b := s.Data
 	if v6 {
@@ -39,9 +40,9 @@ func (q *queue) putKernel(i int, s *transport.Slot, to *sender, v6 bool) {
 		if src == [16]byte{} && q.t.cfg.Local6.IsValid() {
 			src = q.t.cfg.Local6.As16()
 		}
-		w.pktinfo6(s.IfIndex, src)
-		w.addInt(unix.SOL_IPV6, unix.IPV6_HOPLIMIT, uint32(b[7]))
-		w.addInt(unix.SOL_IPV6, unix.IPV6_TCLASS, uint32(b[0]<<4|b[1]>>4))
+		w.Pktinfo6(s.IfIndex, src)
+		w.AddInt(unix.SOL_IPV6, unix.IPV6_HOPLIMIT, uint32(b[7]))
+		w.AddInt(unix.SOL_IPV6, unix.IPV6_TCLASS, uint32(b[0]<<4|b[1]>>4))
 		label := binary.NativeEndian.Uint32([]byte{0, b[1] & 0x0f, b[2], b[3]}) // in network byte order
 		h.Namelen = m.Addr[i].Set6(b[24:40], label, scope(s))
 		m.Data(i, b[40:])
@@ -51,24 +52,24 @@ func (q *queue) putKernel(i int, s *transport.Slot, to *sender, v6 bool) {
 			src = q.t.cfg.Local4.As4()
 		}
 		ihl := int(b[0]&15) * 4
-		w.pktinfo4(s.IfIndex, src)
-		w.addInt(unix.SOL_IP, unix.IP_TTL, uint32(b[8]))
-		w.addInt(unix.SOL_IP, unix.IP_TOS, uint32(b[1]))
+		w.Pktinfo4(s.IfIndex, src)
+		w.AddInt(unix.SOL_IP, unix.IP_TTL, uint32(b[8]))
+		w.AddInt(unix.SOL_IP, unix.IP_TOS, uint32(b[1]))
 		if ihl > 20 {
-			copy(w.add(unix.SOL_IP, unix.IP_RETOPTS, ihl-20), b[20:ihl])
+			copy(w.Add(unix.SOL_IP, unix.IP_RETOPTS, ihl-20), b[20:ihl])
 		}
 		h.Namelen = m.Addr[i].Set4(b[16:20])
 		m.Data(i, b[ihl:])
 	}
-	w.stamp(s, to)
-	h.SetControllen(w.n)
+	stamp(&w, s, to)
+	h.SetControllen(w.N)
 }
 
 // setFragmenting makes the kernel fragment, or not, as the slot says, which no
 // control message can. It returns false if the setting would have to change
 // and that is not allowed.
 func (s *sender) setFragmenting(slot *transport.Slot, change bool) (set bool, err error) {
-	want := discover(slot)
+	want := sockio.Discover(slot)
 	if s.discover == want {
 		return true, nil
 	}
@@ -84,19 +85,4 @@ func (s *sender) setFragmenting(slot *transport.Slot, change bool) (set bool, er
 	}
 	s.discover = want
 	return true, nil
-}
-
-// discover is the value of IP_MTU_DISCOVER for a slot. An IPv4 header without
-// DF lets routers fragment whatever the slot says.
-func discover(slot *transport.Slot) int {
-	switch {
-	case slot.Frag == transport.FragNever:
-		return unix.IP_PMTUDISC_DO
-	case slot.Frag == transport.FragProbe:
-		return unix.IP_PMTUDISC_PROBE
-	case slot.Frag == transport.FragAllow, slot.Data[0]>>4 == 4 && slot.Data[6]&0x40 == 0:
-		return unix.IP_PMTUDISC_DONT
-	default:
-		return unix.IP_PMTUDISC_WANT
-	}
 }

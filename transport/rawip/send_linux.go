@@ -24,7 +24,7 @@ type transmitter struct {
 
 func (x *transmitter) init(batch int) {
 	x.mem = make([]byte, batch*stride)
-	x.msg = sockio.NewMessages(batch, sendControl)
+	x.msg = sockio.NewMessages(batch, sockio.SendControl)
 	x.free = make([]uint64, batch)
 	for i := range x.free {
 		x.free[i] = uint64(batch - i)
@@ -169,18 +169,18 @@ func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
 		return to, nil
 	}
 	m := &q.tx.msg
-	w := builder{b: m.Control(i)}
+	w := sockio.Builder{B: m.Control(i)}
 	h := &m.Hdr[i].Hdr
 	switch {
 	case v6:
 		h.Namelen = m.Addr[i].Set6(s.Data[24:40], 0, scope(s))
-		w.pktinfo6(s.IfIndex, [16]byte{})
+		w.Pktinfo6(s.IfIndex, [16]byte{})
 	default:
 		h.Namelen = m.Addr[i].Set4(s.Data[16:20])
-		w.pktinfo4(s.IfIndex, [4]byte{})
+		w.Pktinfo4(s.IfIndex, [4]byte{})
 	}
-	w.stamp(s, to)
-	h.SetControllen(w.n)
+	stamp(&w, s, to)
+	h.SetControllen(w.N)
 	m.Data(i, s.Data)
 	return to, nil
 }

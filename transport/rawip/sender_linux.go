@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/sockio"
 )
 
 // A sender is a socket that only sends. With headers included there is one per
@@ -37,15 +39,15 @@ func (t *Transport) openIncluded(v6 bool) error {
 		return err
 	}
 	// IPPROTO_RAW implies the first option of each; said for the reader.
-	options := []option{
-		{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL, 1},
+	options := []sockio.Option{
+		{Call: "IP_HDRINCL", Level: unix.SOL_IP, Name: unix.IP_HDRINCL, Value: 1},
 		// Connection tracking would hold fragments back until their datagram
 		// is complete. There is no such option for IPv6.
-		{"IP_NODEFRAG", unix.SOL_IP, unix.IP_NODEFRAG, 1},
-		{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, 1},
+		{Call: "IP_NODEFRAG", Level: unix.SOL_IP, Name: unix.IP_NODEFRAG, Value: 1},
+		{Call: "SO_BROADCAST", Level: unix.SOL_SOCKET, Name: unix.SO_BROADCAST, Value: 1},
 	}
 	if v6 {
-		options = []option{{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, 1}}
+		options = []sockio.Option{{Call: "IPV6_HDRINCL", Level: unix.SOL_IPV6, Name: unix.IPV6_HDRINCL, Value: 1}}
 	}
 	err = setOptions(fd, options)
 	if err == nil {
@@ -64,17 +66,17 @@ func (t *Transport) openKernel(v6 bool, protocol uint8) error {
 	if err != nil {
 		return err
 	}
-	options := []option{
-		{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL, 0}, // implied by protocol 255
-		{"SO_BROADCAST", unix.SOL_SOCKET, unix.SO_BROADCAST, 1},
-		{"IP_MTU_DISCOVER", unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT},
+	options := []sockio.Option{
+		{Call: "IP_HDRINCL", Level: unix.SOL_IP, Name: unix.IP_HDRINCL, Value: 0}, // implied by protocol 255
+		{Call: "SO_BROADCAST", Level: unix.SOL_SOCKET, Name: unix.SO_BROADCAST, Value: 1},
+		{Call: "IP_MTU_DISCOVER", Level: unix.SOL_IP, Name: unix.IP_MTU_DISCOVER, Value: unix.IP_PMTUDISC_DONT},
 	}
 	var sa unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{224, 0, 0, 0}} // never assigned
 	if v6 {
-		options = []option{
-			{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL, 0},
-			{"IPV6_FLOWINFO_SEND", unix.SOL_IPV6, ipv6FlowInfoSend, 1},
-			{"IPV6_AUTOFLOWLABEL", unix.SOL_IPV6, unix.IPV6_AUTOFLOWLABEL, 0},
+		options = []sockio.Option{
+			{Call: "IPV6_HDRINCL", Level: unix.SOL_IPV6, Name: unix.IPV6_HDRINCL, Value: 0},
+			{Call: "IPV6_FLOWINFO_SEND", Level: unix.SOL_IPV6, Name: sockio.FlowInfoSend, Value: 1},
+			{Call: "IPV6_AUTOFLOWLABEL", Level: unix.SOL_IPV6, Name: unix.IPV6_AUTOFLOWLABEL, Value: 0},
 		}
 		sa = &unix.SockaddrInet6{Addr: [16]byte{0xff, 0x0e}} // reserved, RFC 4291 section 2.7.1
 	}

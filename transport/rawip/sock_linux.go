@@ -110,21 +110,21 @@ func (t *Transport) prepare(fd int, v6 bool) error {
 }
 
 // arrivalOptions have the kernel tell what the packet itself does not.
-func arrivalOptions(v6 bool) []option {
-	options := []option{
-		{"IP_PKTINFO", unix.SOL_IP, unix.IP_PKTINFO, 1},
-		{"IP_RECVFRAGSIZE", unix.SOL_IP, unix.IP_RECVFRAGSIZE, 1},
+func arrivalOptions(v6 bool) []sockio.Option {
+	options := []sockio.Option{
+		{Call: "IP_PKTINFO", Level: unix.SOL_IP, Name: unix.IP_PKTINFO, Value: 1},
+		{Call: "IP_RECVFRAGSIZE", Level: unix.SOL_IP, Name: unix.IP_RECVFRAGSIZE, Value: 1},
 	}
 	if v6 {
-		options = []option{
-			{"IPV6_RECVPKTINFO", unix.SOL_IPV6, unix.IPV6_RECVPKTINFO, 1},
-			{"IPV6_RECVHOPLIMIT", unix.SOL_IPV6, unix.IPV6_RECVHOPLIMIT, 1},
-			{"IPV6_FLOWINFO", unix.SOL_IPV6, ipv6FlowInfo, 1},
-			{"IPV6_RECVFRAGSIZE", unix.SOL_IPV6, unix.IPV6_RECVFRAGSIZE, 1},
+		options = []sockio.Option{
+			{Call: "IPV6_RECVPKTINFO", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVPKTINFO, Value: 1},
+			{Call: "IPV6_RECVHOPLIMIT", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVHOPLIMIT, Value: 1},
+			{Call: "IPV6_FLOWINFO", Level: unix.SOL_IPV6, Name: sockio.FlowInfo, Value: 1},
+			{Call: "IPV6_RECVFRAGSIZE", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVFRAGSIZE, Value: 1},
 		}
 	}
 	return append(options,
-		option{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1},
-		option{"SO_RXQ_OVFL", unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1},
+		sockio.Option{Call: "SO_TIMESTAMPNS", Level: unix.SOL_SOCKET, Name: unix.SO_TIMESTAMPNS_NEW, Value: 1},
+		sockio.Option{Call: "SO_RXQ_OVFL", Level: unix.SOL_SOCKET, Name: unix.SO_RXQ_OVFL, Value: 1},
 	)
 }

@@ -13,6 +13,7 @@ import (
 
 	"protean/transport"
 	"protean/transport/filter"
+	"protean/transport/internal/sockio"
 )
 
 // socket opens a non-blocking raw socket in the transport's namespace.
@@ -41,20 +42,8 @@ func (t *Transport) socket(v6 bool, protocol int) (fd int, err error) {
 	return fd, nil
 }
 
-// An option is one call of setsockopt(2).
-type option struct {
-	call        string // for errors
-	level, name int
-	value       int
-}
-
-func setOptions(fd int, options []option) error {
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, o.value); err != nil {
-			return opError("open", "setsockopt "+o.call, err)
-		}
-	}
-	return nil
+func setOptions(fd int, options []sockio.Option) error {
+	return opWrap("open", sockio.SetOptions(fd, options))
 }
 
 // confine binds a socket to the configured interface and, if local is set, to
@@ -96,18 +85,11 @@ func (t *Transport) zone(a netip.Addr) (uint32, error) {
 	if a.Zone() == "" {
 		return 0, nil
 	}
-	if n, err := strconv.ParseUint(a.Zone(), 10, 31); err == nil {
-		return uint32(n), nil
-	}
-	var ifi *net.Interface
-	err := t.ns.Do(func() (err error) {
-		ifi, err = net.InterfaceByName(a.Zone())
-		return err
-	})
+	n, err := sockio.Zone(t.ns, a.Zone())
 	if err != nil {
 		return 0, addrError("its zone is not an interface", a)
 	}
-	return uint32(ifi.Index), nil
+	return uint32(n), nil
 }
 
 // dropAll makes a socket receive nothing that is not queued already.

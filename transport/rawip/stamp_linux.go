@@ -67,9 +67,9 @@ func (q *queue) enableStamps(s *sender) error {
 }
 
 // stamp asks for a transmit stamp if the slot does.
-func (w *builder) stamp(s *transport.Slot, to *sender) {
+func stamp(w *sockio.Builder, s *transport.Slot, to *sender) {
 	if s.Stamp && to.stamps.Load() != nil {
-		w.addInt(unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW, unix.SOF_TIMESTAMPING_TX_SOFTWARE)
+		w.AddInt(unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW, unix.SOF_TIMESTAMPING_TX_SOFTWARE)
 	}
 }
 

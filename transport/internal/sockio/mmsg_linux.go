@@ -73,6 +73,11 @@ func (sa *Sockaddr) Set6(dst []byte, flowinfo, scope uint32) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
+// Addr4 returns the IPv4 address in sa.
+func (sa *Sockaddr) Addr4() [4]byte {
+	return (*unix.RawSockaddrInet4)(unsafe.Pointer(sa)).Addr
+}
+
 // Messages is an array of message headers with its parts, all allocated once.
 type Messages struct {
 	Hdr  []unix.Mmsghdr

@@ -105,6 +105,16 @@ func (p *Poller) WatchRoom(fd, id int) error {
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
+// WatchBoth has Events report a socket that Watch was called for as long as it is
+// readable or, if room is set, writable.
+func (p *Poller) WatchBoth(fd, id int, room bool) error {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(id)}
+	if room {
+		ev.Events |= unix.EPOLLOUT
+	}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &ev))
+}
+
 // Unwatch has to come before the socket is closed by us but is used by others
 // still: epoll would go on to report it.
 func (p *Poller) Unwatch(fd int) {

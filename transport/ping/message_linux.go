@@ -1,0 +1,114 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package ping
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport/internal/sockio"
+)
+
+// A message is what an echo request is sent by.
+type message struct {
+	v6 bool
+	id uint16
+}
+
+// parse tells whether a packet is an echo request that a socket can send.
+func parse(b []byte) (m message, err error) {
+	if bad := sockio.Check(b); bad != wire.NotMalformed {
+		return m, &net.OpError{Op: "write", Net: name, Err: bad}
+	}
+	m.v6 = b[0]>>4 == 6
+	hlen, protocol := int(b[0]&15)*4, b[9]
+	echo, extended, icmp := uint8(wire.ICMPv4Echo), uint8(wire.ICMPv4ExtendedEcho), uint8(wire.ProtoICMP)
+	if m.v6 {
+		hlen, protocol = 40, b[6]
+		echo, extended, icmp = wire.ICMPv6Echo, wire.ICMPv6ExtendedEcho, wire.ProtoICMPv6
+	} else if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
+		return m, unsupported("sending a fragment")
+	}
+	switch {
+	case m.v6 && protocol != icmp && wire.IsExtension(protocol):
+		return m, unsupported("sending IPv6 extension headers")
+	case protocol != icmp:
+		return m, unsupported("sending another protocol than ICMP")
+	case len(b) < hlen+8 || b[hlen+1] != 0 || b[hlen] != echo && b[hlen] != extended:
+		return m, unsupported("sending ICMP other than echo requests")
+	}
+	m.id = binary.BigEndian.Uint16(b[hlen+4:])
+	if m.id == 0 {
+		return m, unsupported("an echo request with the identifier 0")
+	}
+	return m, nil
+}
+
+// destination returns the destination address of a packet that parse has passed.
+func destination(b []byte) netip.Addr {
+	if b[0]>>4 == 6 {
+		return netip.AddrFrom16([16]byte(b[24:40]))
+	}
+	return netip.AddrFrom4([4]byte(b[16:20]))
+}
+
+// socket returns the socket of an identifier, a new one if there is none.
+func (q *queue) socket(v6 bool, id uint16) (*sock, error) {
+	if v6 && !q.t.caps.V6 || !v6 && !q.t.caps.V4 {
+		return nil, opError("write", os.NewSyscallError("socket", unix.EAFNOSUPPORT))
+	}
+	key := uint32(id)
+	if v6 {
+		key |= 1 << 16
+	}
+	if s := q.tx.byID[key]; s != nil {
+		return s, nil
+	}
+	at := len(q.tx.byID)
+	if at == MaxIDs {
+		return nil, unsupported("using more identifiers")
+	}
+	fd, err := q.t.socket(v6)
+	if err != nil {
+		return nil, err
+	}
+	s := &sock{fd: fd, id: at, v6: v6, discover: -1}
+	err = q.bind(s, id, q.tx.byID[key^1<<16])
+	if err == nil {
+		q.socks[at].Store(s)
+		err = q.Watch(fd, at)
+	}
+	if err != nil {
+		q.socks[at].Store(nil)
+		unix.Close(fd)
+		return nil, opError("write", err)
+	}
+	q.tx.byID[key] = s
+	return s, nil
+}
+
+// bind gives a socket its identifier, for which the port of an address stands.
+// The kernel has no identifier twice, in either family, unless both sockets
+// have SO_REUSEADDR set (ping_get_port in net/ipv4/ping.c): that of the
+// other family, if it is ours, may share it for that moment.
+func (q *queue) bind(s *sock, id uint16, other *sock) error {
+	var sa unix.Sockaddr = &unix.SockaddrInet4{Port: int(id)}
+	if s.v6 {
+		sa = &unix.SockaddrInet6{Port: int(id)}
+		unix.SetsockoptInt(s.fd, unix.SOL_IPV6, unix.IPV6_AUTOFLOWLABEL, 0) // automatic labels are for flows
+	}
+	if other != nil {
+		for _, fd := range []int{s.fd, other.fd} {
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+				return os.NewSyscallError("setsockopt SO_REUSEADDR", err)
+			}
+			defer unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0)
+		}
+	}
+	return os.NewSyscallError("bind", unix.Bind(s.fd, sa))
+}
