@@ -49,6 +49,27 @@ type Config struct {
 	// from and send through (SO_BINDTODEVICE).
 	Interface string
 
+	// Transparent allows Local4 and Local6 to be addresses that are not this
+	// host's, as sources, with Kernel headers too (IP_TRANSPARENT).
+	Transparent bool
+
+	// Mark, if not 0, is given to packets sent, for policy routing and firewalls
+	// (SO_MARK, socket(7)).
+	Mark uint32
+
+	// Priority, 0 to 6, is that of packets sent for queueing disciplines
+	// (SO_PRIORITY, socket(7)). With Kernel headers the TOS of an IPv4 packet
+	// takes its place.
+	Priority int
+
+	// DontRoute sends to hosts on a link only, through no gateway (SO_DONTROUTE,
+	// socket(7)).
+	DontRoute bool
+
+	// NoLoop keeps multicast packets that are sent from coming back to this host
+	// (IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP).
+	NoLoop bool
+
 	// NetNS is the path of the network namespace to open sockets in, such as
 	// /run/netns/x or /proc/PID/ns/net. Empty means the namespace that the
 	// thread calling Open is in; later sockets are opened in it too, from

@@ -49,6 +49,9 @@ func setOptions(fd int, options []sockio.Option) error {
 // confine binds a socket to the configured interface and, if local is set, to
 // the configured address.
 func (t *Transport) confine(fd int, v6, local bool) error {
+	if err := setOptions(fd, t.cfg.options(v6)); err != nil {
+		return err
+	}
 	if t.cfg.Interface != "" {
 		err := error(unix.ENODEV)
 		if len(t.cfg.Interface) < unix.IFNAMSIZ { // the kernel would look for a shorter name
@@ -90,6 +93,30 @@ func (t *Transport) zone(a netip.Addr) (uint32, error) {
 		return 0, addrError("its zone is not an interface", a)
 	}
 	return uint32(n), nil
+}
+
+// options are those that the configuration asks for.
+func (c *Config) options(v6 bool) (o []sockio.Option) {
+	level, transparent, loop := unix.SOL_IP, unix.IP_TRANSPARENT, unix.IP_MULTICAST_LOOP
+	if v6 {
+		level, transparent, loop = unix.SOL_IPV6, unix.IPV6_TRANSPARENT, unix.IPV6_MULTICAST_LOOP
+	}
+	if c.Transparent {
+		o = append(o, sockio.Option{Call: "TRANSPARENT", Level: level, Name: transparent, Value: 1})
+	}
+	if c.NoLoop {
+		o = append(o, sockio.Option{Call: "MULTICAST_LOOP", Level: level, Name: loop, Value: 0})
+	}
+	if c.Mark != 0 {
+		o = append(o, sockio.Option{Call: "SO_MARK", Level: unix.SOL_SOCKET, Name: unix.SO_MARK, Value: int(c.Mark)})
+	}
+	if c.Priority != 0 {
+		o = append(o, sockio.Option{Call: "SO_PRIORITY", Level: unix.SOL_SOCKET, Name: unix.SO_PRIORITY, Value: c.Priority})
+	}
+	if c.DontRoute {
+		o = append(o, sockio.Option{Call: "SO_DONTROUTE", Level: unix.SOL_SOCKET, Name: unix.SO_DONTROUTE, Value: 1})
+	}
+	return o
 }
 
 // dropAll makes a socket receive nothing that is not queued already.
