@@ -76,7 +76,7 @@ for, in virtual time: no privileges are needed and it ends at once.`,
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show the first line and the statistics only")
 	f.BoolVarP(&o.stamps, "timestamp", "D", false, "put the time in front of each line")
 	f.BoolVarP(&o.numeric, "numeric", "n", false, "show no names")
-	f.StringVar(&o.transport, "transport", "raw", "raw: raw sockets; packet: packet sockets on the interface that -I names; sim: a simulated network")
+	f.StringVar(&o.transport, "transport", "raw", "raw: raw sockets, or ping where they are not permitted; ping: ICMP datagram sockets; packet: packet sockets on the interface that -I names; sim: a simulated network")
 	f.Var(&o.link.delay, "delay", "sim: time that a packet takes each way")
 	f.Var(&o.link.loss, "loss", "sim: percentage of packets lost each way")
 	f.Var(&o.link.duplicate, "dup", "sim: percentage of packets doubled each way")
@@ -88,8 +88,8 @@ for, in virtual time: no privileges are needed and it ends at once.`,
 // check refuses flags that do not fit.
 func (o *pingOptions) check(c *cobra.Command, args []string) error {
 	switch {
-	case o.transport != "raw" && o.transport != "packet" && o.transport != "sim":
-		return fmt.Errorf("unknown transport %q: it is raw, packet or sim", o.transport)
+	case o.transport != "raw" && o.transport != "ping" && o.transport != "packet" && o.transport != "sim":
+		return fmt.Errorf("unknown transport %q: it is raw, ping, packet or sim", o.transport)
 	case o.transport == "packet" && !o.namesDevice():
 		return errors.New("--transport packet takes an interface: -I NAME")
 	case len(args) == 0 && o.transport != "sim":

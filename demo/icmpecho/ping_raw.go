@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 	"protean/proto"
 	"protean/transport"
 	"protean/transport/afpacket"
+	"protean/transport/ping"
 	"protean/transport/rawip"
 )
 
@@ -72,10 +74,21 @@ func pingLive(c *cobra.Command, o *pingOptions, args []string) (err error) {
 // open opens the transport that --transport names.
 func (o *pingOptions) open(targets []target, device *net.Interface) (transport.Transport, error) {
 	cfg := o.rawConfig(targets, device)
-	if o.transport == "packet" {
+	unprivileged := &ping.Config{V4: cfg.V4, V6: cfg.V6, Interface: cfg.Interface}
+	switch o.transport {
+	case "packet":
 		return openPacket(device.Name, cfg.V4, cfg.V6)
+	case "ping":
+		return ping.Open(unprivileged)
 	}
-	return rawip.Open(cfg)
+	t, err := rawip.Open(cfg)
+	if !errors.Is(err, fs.ErrPermission) {
+		return t, err
+	}
+	if t, pingErr := ping.Open(unprivileged); pingErr == nil {
+		return t, nil
+	}
+	return nil, err
 }
 
 // openPacket opens packet sockets on an interface, with a ring in which
