@@ -21,13 +21,15 @@ func TestASimulatedNetworkAnswersInVirtualTime(t *testing.T) {
 		"--delay", "20ms", "--loss", "25", "--dup", "40%", "--seed", "3")
 	const want = `PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data.
 [946684800.040000] 64 bytes from 10.0.0.2: icmp_seq=1 ttl=64 time=40.0 ms
-[946692000.000000] no answer yet for icmp_seq=2
+[946684800.040000] 64 bytes from 10.0.0.2: icmp_seq=1 ttl=64 time=40.0 ms (DUP!)
+[946688400.040000] 64 bytes from 10.0.0.2: icmp_seq=2 ttl=64 time=40.0 ms
+[946688400.040000] 64 bytes from 10.0.0.2: icmp_seq=2 ttl=64 time=40.0 ms (DUP!)
+[946688400.040000] 64 bytes from 10.0.0.2: icmp_seq=2 ttl=64 time=40.0 ms (DUP!)
 [946692000.040000] 64 bytes from 10.0.0.2: icmp_seq=3 ttl=64 time=40.0 ms
-[946692000.040000] 64 bytes from 10.0.0.2: icmp_seq=3 ttl=64 time=40.0 ms (DUP!)
-[946695600.040000] 64 bytes from 10.0.0.2: icmp_seq=4 ttl=64 time=40.0 ms
+[946695610.000000] no answer yet for icmp_seq=4
 
 --- 10.0.0.2 ping statistics ---
-4 packets transmitted, 3 received, +1 duplicates, 25% packet loss, time 10800040ms
+4 packets transmitted, 3 received, +3 duplicates, 25% packet loss, time 10800000ms
 rtt min/avg/max/mdev = 40.000/40.000/40.000/0.000 ms
 `
 	if out != want || errs != "" || code != 0 {
@@ -92,7 +94,7 @@ func TestExitCodes(t *testing.T) {
 		{"ping --transport sim 10.0.0.1", 2, "is the asking host itself"},
 		{"ping --transport sim 224.0.0.1", 2, "takes unicast addresses"},
 		{"ping --transport sim -I eth0", 2, "-I is not for"},
-		{"ping --transport carrier-pigeon 10.0.0.2", 2, "it is raw or sim"},
+		{"ping --transport carrier-pigeon 10.0.0.2", 2, "it is raw, ping, packet or sim"},
 		{"respond 192.0.2.200", 2, "is not an address of this host"},
 		{"respond here", 2, "is not an address"},
 		{"respond --kernel kill", 2, "is neither silence nor leave"},
