@@ -3,6 +3,7 @@
 package docs_test
 
 import (
+	"fmt"
 	"net/url"
 	"os"
 	"path"
@@ -123,5 +124,24 @@ func TestTheMapShowsWhatExists(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("architecture.md has no map")
+	}
+}
+
+// TestEveryDecisionHasANumberOfItsOwn checks that decisions are numbered from 1
+// without gaps, and that headings have the numbers of their files.
+func TestEveryDecisionHasANumberOfItsOwn(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(root, "docs", "decisions", "*.md"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no decisions: %v", err)
+	}
+	for i, name := range names { // in order
+		number := fmt.Sprintf("%03d", i+1)
+		base := filepath.Base(name)
+		if !strings.HasPrefix(base, number+"-") {
+			t.Errorf("%s: the number should be %s", base, number)
+		}
+		if !strings.HasPrefix(read(t, "docs/decisions/"+base), "# "+number+" ") {
+			t.Errorf("%s: the heading has another number", base)
+		}
 	}
 }
