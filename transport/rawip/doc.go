@@ -15,7 +15,8 @@
 // all in one epoll instance, which the Go runtime's poller waits for: there is
 // no goroutine. Sockets are read with recvmmsg(2) and written with sendmmsg(2).
 // CAP_NET_RAW is needed by Open and Bind and, with [Kernel] headers, for the
-// first packet of a protocol that is sent; not for anything else.
+// first packet of a protocol that is sent and for each with IPv6 options; not for
+// anything else.
 //
 // # Receiving
 //
@@ -23,10 +24,12 @@
 // at its IP header. IPv4 headers are the kernel's: it has verified them, and
 // has written addresses and times into options that ask for it without
 // correcting the checksum. IPv6 headers are stripped by the kernel and rebuilt
-// here: addresses, hop limit, traffic class, flow label and payload length are
-// as they were on the wire; extension headers are left out, which
-// p.Known(FieldExt) tells. Arrival times are the kernel's. Order holds within a
-// family and protocol.
+// here, with what the kernel tells of it (RFC 3542): addresses, hop limit, traffic
+// class, flow label, payload length, and hop-by-hop options, destination options
+// and routing headers in their order. Fragment headers are not there, also
+// those of atomic fragments (RFC 6946). More than 2 KiB of extension headers are
+// left out, which p.Known(FieldExt) tells, and FragSize with them. Arrival times
+// are the kernel's. Order holds within a family and protocol.
 //
 // A raw socket gets a copy of a packet, as does every other one and the
 // kernel's own handler for the protocol, if it has one (ICMP, TCP, UDP, and
@@ -50,10 +53,13 @@
 //
 // With [Kernel] headers, the kernel gets the source (which must be one of this
 // host's; it is chosen if unspecified), the destination, TTL or hop limit, TOS
-// or traffic class, flow label and IPv4 options. Slot.Frag decides
-// whether the kernel fragments a packet above the path's MTU or refuses it; in an
-// IPv4 header without DF, routers may fragment too. The IPv4 identification is the kernel's. Fragments and
-// IPv6 extension headers are refused with a *[transport.UnsupportedError].
+// or traffic class, flow label, IPv4 options, and of IPv6 a hop-by-hop and a
+// destination options header of some 2 KiB together, in this order, for which it
+// wants CAP_NET_RAW with every packet (EPERM). Slot.Frag decides whether the
+// kernel fragments a packet above the path's MTU or refuses it; in an IPv4 header
+// without DF, routers may fragment too. The IPv4 identification is the kernel's.
+// Fragments, routing headers and other options headers are refused with a
+// *[transport.UnsupportedError].
 // A flow label that is leased exclusively by somebody else is refused with
 // EINVAL (IPV6_FLOWLABEL_MGR).
 //

@@ -17,7 +17,8 @@ import (
 func (r *receiver) count(i int) {
 	n := uint64(r.messages().Hdr[i].Len)
 	if r.cur.v6 {
-		n += 40
+		n += 40 + uint64(r.extLen)
+		r.extLen = 0
 	}
 	r.received++
 	r.bytes += n
@@ -28,7 +29,9 @@ func (r *receiver) load(i int) wire.Malformed {
 	m := r.messages()
 	h := &m.Hdr[i]
 	c := &r.control
-	c.Parse(m.Control(i)[:h.Hdr.Controllen])
+	control := m.Control(i)[:h.Hdr.Controllen]
+	c.Parse(control)
+	r.extLen = 0
 	if c.Drops != 0 {
 		r.cur.addDrops(c.Drops)
 	}
@@ -47,12 +50,35 @@ func (r *receiver) load(i int) wire.Malformed {
 		a.Flags |= transport.FlagHeaderVerified | type4(b, c).Flag()
 		return r.packet.Load(b[:n], a)
 	}
-	rebuild(b, n, r.cur.protocol, &m.Addr[i].Addr, c)
-	a.Flags |= transport.Unknown(transport.FieldExt)
+	next := r.cur.protocol
+	switch {
+	case h.Hdr.Flags&unix.MSG_CTRUNC != 0:
+		a.Flags |= transport.Unknown(transport.FieldExt)
+	case c.Ext > 0:
+		if ext, first, ok := r.extend(b, n, control); ok {
+			r.extLen, next = ext, first
+			n += ext
+		} else {
+			a.Flags |= transport.Unknown(transport.FieldExt)
+		}
+	}
+	rebuild(b, n, next, &m.Addr[i].Addr, c)
 	if c.Dst[0] == 0xff {
 		a.Flags |= transport.PacketMulticast.Flag()
 	}
 	return r.packet.Load(b[:40+n], a)
+}
+
+// extend puts the extension headers that control messages tell of in front of
+// the n bytes of payload in b. It returns their length and the type of the first.
+func (r *receiver) extend(b []byte, n int, control []byte) (ext int, first uint8, ok bool) {
+	ext, first, ok = sockio.Extensions(control, r.ext, r.cur.protocol)
+	if !ok || ext+n > 65535 {
+		return 0, 0, false
+	}
+	copy(b[40+ext:], b[40:40+n])
+	copy(b[40:], r.ext[:ext])
+	return ext, first, true
 }
 
 // type4 tells from the destination address to whom the packet was sent, and

@@ -105,7 +105,7 @@ func (t *Transport) openFamilies() error {
 		c.Known4 = transport.FieldsAll4
 	}
 	if c.V6 {
-		c.Known6 = transport.FieldsAll6 &^ transport.FieldExt
+		c.Known6 = transport.FieldsAll6
 	}
 	return nil
 }

@@ -51,7 +51,11 @@ func (q *queue) open(t *Transport) error {
 	q.t = t
 	q.rx.init(t.cfg.Batch, !t.cfg.SendOnly)
 	q.rx.readable = func(uintptr) bool { return q.poll(0) }
-	q.tx.init(t.cfg.Batch)
+	control := sockio.SendControl
+	if t.cfg.Header == Kernel && t.caps.V6 {
+		control = sockio.SendControl6
+	}
+	q.tx.init(t.cfg.Batch, control)
 	if err := opWrap("open", q.Poller.Open()); err != nil {
 		return err
 	}

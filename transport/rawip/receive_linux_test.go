@@ -48,7 +48,7 @@ func TestHeadersArriveAsTheyWereSent(t *testing.T) {
 			if p.FragSize != 0 || p.Fragment() || p.Truncated() || p.Type() != transport.PacketHost {
 				t.Errorf("fragment size %d, fragment %v, truncated %v, type %d", p.FragSize, p.Fragment(), p.Truncated(), p.Type())
 			}
-			if v6 == p.Known(transport.FieldExt) || !p.Known(transport.FieldTTL|transport.FieldTOS|transport.FieldDst) {
+			if !p.Known(transport.FieldsAll6) {
 				t.Errorf("the wrong fields are known")
 			}
 		})

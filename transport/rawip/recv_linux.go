@@ -41,6 +41,8 @@ type receiver struct {
 	netErr   transport.NetworkError
 	sent     transport.Sent
 	control  sockio.Control
+	ext      []byte // room for the extension headers of a packet
+	extLen   int    // of the packet that was loaded last
 	lostTold uint64 // of queue.lost, what events have told
 	taken    uint64 // packets in all
 
@@ -58,8 +60,9 @@ func (r *receiver) init(batch int, receives bool) {
 		return
 	}
 	r.mem = make([]byte, batch*stride)
+	r.ext = make([]byte, sockio.ExtControl)
 	r.msg4 = sockio.NewMessages(batch, sockio.RecvControl)
-	r.msg6 = sockio.NewMessages(batch, sockio.RecvControl)
+	r.msg6 = sockio.NewMessages(batch, sockio.RecvControl6)
 	for i := range batch {
 		b := r.mem[i*stride : (i+1)*stride]
 		r.msg4.Data(i, b[:65535])

@@ -4,6 +4,8 @@ package rawip
 
 import (
 	"encoding/binary"
+	"net"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -12,21 +14,44 @@ import (
 	"protean/transport/internal/sockio"
 )
 
-// translatable says why the kernel cannot be told to build the header of a
-// packet that check has passed.
-func translatable(b []byte, v6 bool) error {
+// translatable returns the protocol of a packet that check has passed, or says
+// why the kernel cannot be told to build its header.
+func translatable(b []byte, v6 bool) (protocol uint8, err error) {
 	if !v6 {
 		if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
-			return unsupported("sending a fragment with a header built by the kernel")
+			return 0, unsupported("sending a fragment with a header built by the kernel")
 		}
-		return nil
+		return b[9], nil
 	}
-	switch b[6] {
-	case wire.ExtHopByHop, wire.ExtRouting, wire.ExtFragment, wire.ExtDestination:
-		return unsupported("sending IPv6 extension headers with a header built by the kernel")
+	it := wire.NewExtIterator(b[6], b[40:])
+	destination := false
+	for optionsHeader(it.Protocol()) && !destination && it.Next() {
+		destination = it.Header().Type == wire.ExtDestination
 	}
-	return nil
+	if bad := it.Err(); bad != wire.NotMalformed {
+		return 0, &net.OpError{Op: "write", Net: name, Err: bad}
+	}
+	switch p := it.Protocol(); {
+	case optionsHeader(p):
+		return 0, unsupported("sending options headers other than one hop-by-hop and one destination options header with a header built by the kernel")
+	case p == wire.ExtRouting:
+		return 0, unsupported("sending a routing header with a header built by the kernel")
+	case p == wire.ExtFragment:
+		return 0, unsupported("sending a fragment with a header built by the kernel")
+	case it.Offset() > maxExt:
+		return 0, unsupported("sending more than " + strconv.Itoa(maxExt) + " bytes of options headers with a header built by the kernel")
+	default:
+		return p, nil
+	}
 }
+
+// maxExt is how many bytes of IPv6 extension headers the kernel can be told of:
+// in two control messages at most.
+const maxExt = sockio.ExtControl - 2*24
+
+// optionsHeader reports whether an IPv6 extension header is one that a control
+// message has the kernel send.
+func optionsHeader(t uint8) bool { return t == wire.ExtHopByHop || t == wire.ExtDestination }
 
 // putKernel makes message i send the payload of a slot, and hands on what the
 // kernel can be told of its header.
@@ -45,7 +70,11 @@ func (q *queue) putKernel(i int, s *transport.Slot, to *sender, v6 bool) {
 		w.AddInt(unix.SOL_IPV6, unix.IPV6_TCLASS, uint32(b[0]<<4|b[1]>>4))
 		label := binary.NativeEndian.Uint32([]byte{0, b[1] & 0x0f, b[2], b[3]}) // in network byte order
 		h.Namelen = m.Addr[i].Set6(b[24:40], label, scope(s))
-		m.Data(i, b[40:])
+		it := wire.NewExtIterator(b[6], b[40:])
+		for optionsHeader(it.Protocol()) && it.Next() {
+			w.Ext(it.Header().Type, it.Header().Bytes)
+		}
+		m.Data(i, b[40+it.Offset():])
 	} else {
 		src := [4]byte(b[12:16])
 		if src == [4]byte{} && q.t.cfg.Local4.IsValid() {

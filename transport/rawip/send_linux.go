@@ -22,9 +22,9 @@ type transmitter struct {
 	msg  sockio.Messages
 }
 
-func (x *transmitter) init(batch int) {
+func (x *transmitter) init(batch, control int) {
 	x.mem = make([]byte, batch*stride)
-	x.msg = sockio.NewMessages(batch, sockio.SendControl)
+	x.msg = sockio.NewMessages(batch, control)
 	x.free = make([]uint64, batch)
 	for i := range x.free {
 		x.free[i] = uint64(batch - i)
@@ -138,12 +138,10 @@ func (q *queue) put(i int, s *transport.Slot, via *sender) (*sender, error) {
 		return nil, &net.OpError{Op: "write", Net: name, Err: bad}
 	}
 	v6 := s.Data[0]>>4 == 6
-	protocol := s.Data[9]
-	if v6 {
-		protocol = s.Data[6]
-	}
+	protocol := uint8(unix.IPPROTO_RAW)
 	if q.t.cfg.Header == Kernel {
-		if err := translatable(s.Data, v6); err != nil {
+		var err error
+		if protocol, err = translatable(s.Data, v6); err != nil {
 			return nil, err
 		}
 	}

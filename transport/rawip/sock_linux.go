@@ -122,6 +122,7 @@ func arrivalOptions(v6 bool) []sockio.Option {
 			{Call: "IPV6_FLOWINFO", Level: unix.SOL_IPV6, Name: sockio.FlowInfo, Value: 1},
 			{Call: "IPV6_RECVFRAGSIZE", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVFRAGSIZE, Value: 1},
 		}
+		options = append(options, sockio.ExtOptions()...)
 	}
 	return append(options,
 		sockio.Option{Call: "SO_TIMESTAMPNS", Level: unix.SOL_SOCKET, Name: unix.SO_TIMESTAMPNS_NEW, Value: 1},

@@ -26,6 +26,7 @@ type Control struct {
 	Drops    uint32 // the socket's counter when the packet was queued, wrapping; 0: not told
 	Flow     uint32 // IPv6 traffic class and flow label
 	FragSize uint16
+	Ext      uint16   // bytes of IPv6 extension headers, for Extensions
 	Hop      uint8    // hop limit, or TTL where IP_RECVTTL asks for it
 	TOS      uint8    // IPv4, where IP_RECVTOS asks for it
 	Local    [4]byte  // IPv4: ipi_spec_dst, the own address that stands for the destination
@@ -86,6 +87,8 @@ func (c *Control) set(level, kind uint32, d []byte) {
 		if len(d) >= 4 {
 			c.Flow = binary.BigEndian.Uint32(d)
 		}
+	case unix.SOL_IPV6<<16 | unix.IPV6_HOPOPTS, unix.SOL_IPV6<<16 | unix.IPV6_DSTOPTS, unix.SOL_IPV6<<16 | unix.IPV6_RTHDR:
+		c.Ext += uint16(min(len(d), RecvControl6))
 	case unix.SOL_IP<<16 | unix.IP_RECVFRAGSIZE, unix.SOL_IPV6<<16 | unix.IPV6_RECVFRAGSIZE:
 		if len(d) >= 4 {
 			c.FragSize = uint16(min(ne.Uint32(d), 0xffff))
