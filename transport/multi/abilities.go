@@ -52,11 +52,11 @@ func (t *Transport) findAbilities() error {
 	if routers > 0 {
 		t.abilities = routed{add(), router{t}}
 	}
-	if clocks == 0 {
+	if clocks < len(t.members) { // a live network's time is the system's
+		if clocks > 0 && t.caps.Stepped {
+			return unsupported("transports with a clock of their own beside others")
+		}
 		return nil
-	}
-	if clocks < len(t.members) {
-		return unsupported("transports with a clock of their own beside others")
 	}
 	first, _ := transport.As[transport.Clock](t.members[0].inner)
 	if t.caps.Stepped {

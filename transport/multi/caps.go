@@ -21,7 +21,7 @@ func (t *Transport) join() error {
 			return unsupported("transports that only send beside others")
 		}
 		c.Batch = min(c.Batch, m.caps.Batch)
-		c.MaxPacket = max(c.MaxPacket, m.caps.MaxPacket)
+		c.MaxPacket = min(c.MaxPacket, m.caps.MaxPacket) // for which there is room in every slot
 		c.V4, c.V6 = c.V4 || m.caps.V4, c.V6 || m.caps.V6
 		c.Fragments = c.Fragments && m.caps.Fragments
 		c.Reassembles = c.Reassembles && m.caps.Reassembles

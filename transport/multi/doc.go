@@ -16,9 +16,9 @@
 // # Where packets go
 //
 // A packet to be sent goes to the member that has the interface it is to be sent
-// through. If none is named, the members that carry the family are asked for a
-// route, in their order: the first one with an interface on whose link the
-// destination is takes it, or else the first that knows a route, or else the
+// through. If none is named, it goes to the member, of those that carry the family,
+// on whose link the destination is, by the longest prefix of an interface that is
+// up; or else to the first, in their order, that knows a route; or else to the
 // first. A packet is staged in the memory of the queue that is to send it by
 // default, the one its caller reserved from; if it goes to another member, it
 // is copied once.

@@ -4,6 +4,7 @@ package multi
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"protean/transport"
@@ -12,6 +13,9 @@ import (
 // perMember is the distance of two members' indices where they would clash. The
 // kernel gives out indices one by one.
 const perMember = 1 << 20
+
+// maxMembers is how many can have indices of their own.
+const maxMembers = math.MaxInt32 / perMember
 
 // place decides whether the member's interfaces need other indices than their
 // own, since an earlier member uses one of them for another interface.

@@ -5,6 +5,7 @@ package multi
 import (
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"protean/transport"
@@ -19,6 +20,10 @@ type Transport struct {
 	caps      transport.Caps
 	abilities transport.Transport // see Unwrap
 	table     atomic.Pointer[table]
+	looking   sync.Mutex // held while the table is made
+
+	bindMu sync.Mutex
+	bound  map[int]bool // protocols, at all members
 }
 
 // A member is one of the transports.
@@ -34,12 +39,15 @@ type member struct {
 // New joins transports, in whose order sending prefers them. From then on they
 // belong to the result, which closes them. Without a result they still belong to
 // the caller. Errors: *[transport.UnsupportedError] if some are driven step by step
-// or send only and others are not, or have clocks that are not the same.
+// or send only and others are not, or are stepped by clocks that are not the same.
 func New(members ...transport.Transport) (*Transport, error) {
-	if len(members) == 0 {
+	switch {
+	case len(members) == 0:
 		return nil, unsupported("no member at all")
+	case len(members) > maxMembers:
+		return nil, unsupported("so many members")
 	}
-	t := &Transport{}
+	t := &Transport{bound: map[int]bool{}}
 	for i, inner := range members {
 		t.members = append(t.members, &member{t: t, number: i, inner: inner, caps: inner.Caps()})
 	}
@@ -68,19 +76,27 @@ func (t *Transport) Caps() transport.Caps { return t.caps }
 // Bind implements [transport.Transport]. If one member fails, none has bound the
 // protocol anew.
 func (t *Transport) Bind(protocol int) error {
+	t.bindMu.Lock()
+	defer t.bindMu.Unlock()
 	for i, m := range t.members {
 		if err := m.inner.Bind(protocol); err != nil {
-			for _, done := range t.members[:i] {
-				done.inner.Unbind(protocol)
+			if !t.bound[protocol] {
+				for _, done := range t.members[:i] {
+					done.inner.Unbind(protocol)
+				}
 			}
 			return err
 		}
 	}
+	t.bound[protocol] = true
 	return nil
 }
 
 // Unbind implements [transport.Transport].
 func (t *Transport) Unbind(protocol int) error {
+	t.bindMu.Lock()
+	defer t.bindMu.Unlock()
+	delete(t.bound, protocol)
 	return t.all(func(m *member) error { return m.inner.Unbind(protocol) })
 }
 

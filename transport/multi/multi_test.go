@@ -5,6 +5,7 @@ package multi_test
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -12,11 +13,12 @@ import (
 	"protean/proto"
 	"protean/transport"
 	"protean/transport/multi"
+	"protean/transport/netlab"
 	"protean/transport/sim"
 	"protean/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { transporttest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
 
 func must[T any](tb testing.TB) func(T, error) T {
 	return func(v T, err error) T {

@@ -3,6 +3,8 @@
 package multi
 
 import (
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +23,7 @@ type queue struct {
 
 	// Of who sends through this queue.
 	run, back, other transport.Batch
+	last             choice
 
 	// starving are queues that wait for room here, having reserved in vain.
 	starving atomic.Bool
@@ -34,6 +37,9 @@ var _ transport.Queue = (*queue)(nil)
 func (q *queue) Recv(s transport.Sink, limit int) (int, error) {
 	if q.m.shift == 0 && len(q.m.t.members) == 1 {
 		return q.q.Recv(s, limit)
+	}
+	if q.starving.Load() {
+		q.feed() // while packets come without end, nobody waits
 	}
 	q.sink.s = s
 	return q.q.Recv(&q.sink, limit)
@@ -51,6 +57,14 @@ func (q *queue) Wait(until time.Time) error {
 // Wake implements [transport.Queue].
 func (q *queue) Wake() { q.q.Wake() }
 
+// A choice is where packets to a destination go, for as long as one call of
+// Commit: to ask for routes may be a system call.
+type choice struct {
+	dst     netip.Addr
+	ifindex int32
+	to      *member
+}
+
 // feed has the queues look again that found no room here.
 func (q *queue) feed() {
 	q.hungryMu.Lock()
@@ -67,7 +81,9 @@ func (q *queue) feed() {
 func (q *queue) starve(h *queue) {
 	q.hungryMu.Lock()
 	defer q.hungryMu.Unlock()
-	q.hungry = append(q.hungry, h)
+	if !slices.Contains(q.hungry, h) {
+		q.hungry = append(q.hungry, h)
+	}
 	q.starving.Store(true)
 }
 

@@ -25,6 +25,8 @@ type connected struct {
 
 // look makes the table anew.
 func (t *Transport) look() {
+	t.looking.Lock() // so that a later look is not replaced by an earlier one
+	defer t.looking.Unlock()
 	n := &table{byIndex: map[int]*member{}}
 	for _, m := range t.members {
 		for _, i := range m.interfaces() {
@@ -116,7 +118,7 @@ func (r router) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
 // is on its link.
 func (m *member) connectedRoute(dst netip.Addr, ifindex int) (transport.Route, error) {
 	for _, i := range m.interfaces() {
-		if (ifindex == 0 || i.Index == ifindex) && i.Up {
+		if i.Up && (i.Index == ifindex || ifindex == 0 && i.Loopback == dst.IsLoopback()) {
 			src := i.Addr(dst.Is6()).WithZone("")
 			return transport.Route{Src: src, NextHop: dst, IfIndex: i.Index, MTU: i.MTU}, nil
 		}

@@ -22,6 +22,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	if len(q.m.t.members) == 1 {
 		return q.commit(b, n)
 	}
+	q.last = choice{}
 	for sent < n && err == nil {
 		to, k := q.next(b, n-sent)
 		switch to {
@@ -58,7 +59,10 @@ func (q *queue) target(s *transport.Slot) *member {
 	if !ok {
 		return q.m // which says what is wrong
 	}
-	return q.m.t.member(dst, int(s.IfIndex))
+	if l := &q.last; dst != l.dst || s.IfIndex != l.ifindex {
+		*l = choice{dst, s.IfIndex, q.m.t.member(dst, int(s.IfIndex))}
+	}
+	return q.last.to
 }
 
 // destination returns the destination in an IP header that may be none.
@@ -107,10 +111,21 @@ func (q *queue) commitRun(b *transport.Batch, k int) (sent int, err error) {
 }
 
 // carry sends the first k packets of b through another member's queue, and leaves
-// what is behind them.
+// what is behind them. If there is no room, it tries once more when it is sure to
+// be woken: room that comes in between wakes nobody.
 func (q *queue) carry(b *transport.Batch, to *queue, k int) (sent int, err error) {
 	to.tx.Lock()
 	defer to.tx.Unlock()
+	if sent, err = q.carryNow(b, to, k); err != transport.ErrNoSlots {
+		return sent, err
+	}
+	to.starve(q)
+	more, err := q.carryNow(b, to, k-sent)
+	return sent + more, err
+}
+
+// carryNow is carry as far as there is room, with to.tx held.
+func (q *queue) carryNow(b *transport.Batch, to *queue, k int) (sent int, err error) {
 	for sent < k && err == nil {
 		other := &q.other
 		if err = to.q.Reserve(other, k-sent); err != nil {
@@ -133,9 +148,6 @@ func (q *queue) carry(b *transport.Batch, to *queue, k int) (sent int, err error
 		q.back.Slots = append(q.back.Slots, b.Slots[:done]...)
 		b.Shift(done)
 		sent += done
-	}
-	if err == transport.ErrNoSlots {
-		to.starve(q)
 	}
 	return sent, err
 }
