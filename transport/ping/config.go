@@ -29,7 +29,8 @@ type Config struct {
 	Batch int
 }
 
-// MaxIDs is how many identifiers a transport can use, of both families.
+// MaxIDs is how many identifiers a transport can use, of both families together;
+// an IPv6 identifier counts once more for each source that is not the route's.
 const MaxIDs = 256
 
 const (

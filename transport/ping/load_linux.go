@@ -28,7 +28,10 @@ func (r *receiver) load(i int) wire.Malformed {
 	if h.Hdr.Flags&unix.MSG_TRUNC != 0 {
 		return wire.Truncated
 	}
-	a := transport.Arrival{Time: c.Time, IfIndex: c.IfIndex, Flags: transport.ChecksumVerified.Flag() | transport.FlagHeaderVerified}
+	a := transport.Arrival{
+		Time: c.Time, IfIndex: c.IfIndex, FragSize: c.FragSize,
+		Flags: transport.ChecksumVerified.Flag() | transport.FlagHeaderVerified,
+	}
 	if c.Time != 0 {
 		a.Flags |= transport.TimeKernel.Flag()
 	} else {

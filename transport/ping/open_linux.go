@@ -128,6 +128,7 @@ func (t *Transport) prepare(fd int, v6 bool) error {
 		{Call: "IP_PKTINFO", Level: unix.SOL_IP, Name: unix.IP_PKTINFO, Value: 1},
 		{Call: "IP_RECVTTL", Level: unix.SOL_IP, Name: unix.IP_RECVTTL, Value: 1},
 		{Call: "IP_RECVTOS", Level: unix.SOL_IP, Name: unix.IP_RECVTOS, Value: 1},
+		{Call: "IP_RECVFRAGSIZE", Level: unix.SOL_IP, Name: unix.IP_RECVFRAGSIZE, Value: 1},
 		{Call: "IP_RECVOPTS", Level: unix.SOL_IP, Name: unix.IP_RECVOPTS, Value: 1},
 		{Call: "SO_BROADCAST", Level: unix.SOL_SOCKET, Name: unix.SO_BROADCAST, Value: 1},
 	}
@@ -136,6 +137,7 @@ func (t *Transport) prepare(fd int, v6 bool) error {
 			{Call: "IPV6_RECVERR", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVERR, Value: 1},
 			{Call: "IPV6_RECVPKTINFO", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVPKTINFO, Value: 1},
 			{Call: "IPV6_RECVHOPLIMIT", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVHOPLIMIT, Value: 1},
+			{Call: "IPV6_RECVFRAGSIZE", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVFRAGSIZE, Value: 1},
 			{Call: "IPV6_FLOWINFO", Level: unix.SOL_IPV6, Name: sockio.FlowInfo, Value: 1},
 		}
 	}

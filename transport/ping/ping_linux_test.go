@@ -176,6 +176,40 @@ func TestOptionsGoBothWays(t *testing.T) {
 	}
 }
 
+// TestAnIPv6SourceIsTheOneGiven has a node with two interfaces ping with the
+// address of the one through the other.
+func TestAnIPv6SourceIsTheOneGiven(t *testing.T) {
+	l := netlab.Test(t, netlab.Topology{
+		Nodes: []netlab.NodeSpec{{Name: "a"}, {Name: "b"}},
+		Links: []netlab.LinkSpec{{A: "a", B: "b"}, {A: "a", B: "b"}},
+	})
+	a, b := l.Node("a"), l.Node("b")
+	if err := a.Sysctl("net.ipv4.ping_group_range", "0 0"); err != nil {
+		t.Fatal(err)
+	}
+	tr := open(t, a, Config{})
+	own, other, none := a.Addr6(), a.Interfaces()[1].Addr6.Addr(), netip.IPv6Unspecified()
+	for i, src := range []netip.Addr{own, other, none, other, own, none} {
+		for _, id := range []uint16{1, uint16(i%2 + 2)} {
+			want := src
+			if src == none {
+				want = own
+			}
+			if err := send(tr, request(src, b.Addr6(), id, nil, nil), 0); err != nil {
+				t.Fatalf("identifier %d from %v: %v", id, src, err)
+			}
+			var c collector
+			c.until(t, tr, func() bool { return len(c.packets) > 0 })
+			if got := c.packets[0]; got.Dst() != want || binary.BigEndian.Uint16(got.Payload()[4:]) != id {
+				t.Errorf("identifier %d from %v: the reply came to %v, as %x", id, src, got.Dst(), got.Payload())
+			}
+		}
+	}
+	if err := send(tr, request(b.Addr6(), b.Addr6(), 1, nil, nil), 0); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		t.Errorf("a source that is another host's: %v", err)
+	}
+}
+
 func TestErrorsQuoteTheRequest(t *testing.T) {
 	l := netlab.Test(t, netlab.Line(1).WithLinkMTU(1, 1300))
 	a, b := l.Node("a"), l.Node("b")

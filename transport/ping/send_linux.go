@@ -19,14 +19,14 @@ type transmitter struct {
 	mem   []byte
 	free  []uint64 // numbers of the slots not lent, from 1; the last is lent next
 	msg   sockio.Messages
-	byID  map[uint32]*sock // identifier, and 1<<16 for IPv6
-	count transport.Stats  // of the Commit in progress
+	socks map[message]*sock // src is valid where a socket is bound to it
+	count transport.Stats   // of the Commit in progress
 }
 
 func (x *transmitter) init(batch int) {
 	x.mem = make([]byte, batch*stride)
 	x.msg = sockio.NewMessages(1, sockio.SendControl)
-	x.byID = make(map[uint32]*sock)
+	x.socks = make(map[message]*sock)
 	x.free = make([]uint64, batch)
 	for i := range x.free {
 		x.free[i] = uint64(batch - i)
@@ -103,7 +103,7 @@ func (q *queue) send(s *transport.Slot) error {
 	if err != nil {
 		return err
 	}
-	to, err := q.socket(m.v6, m.id)
+	to, err := q.socket(m, s)
 	if err != nil {
 		return err
 	}
