@@ -30,14 +30,21 @@ type hold[M any] struct {
 func (x *Pipe[M]) hold(f *flight[M]) {
 	f.prog.core.writable(&f.unit)
 	f.lent = false
+	h := x.holdOf(f.prog, f.next-1)
+	*h.ring.add() = f
+	x.arm(h, f.prog.core.now)
+}
+
+// holdOf returns the hold of a stage, anew if it is one of a program that was
+// followed by another while this stage had no packets.
+func (x *Pipe[M]) holdOf(p *Program, stage uint8) *hold[M] {
 	for i := range x.holds {
-		h := &x.holds[i]
-		if h.prog == f.prog && h.stage == f.next-1 {
-			*h.ring.add() = f
-			x.arm(h, f.prog.core.now)
-			return
+		if h := &x.holds[i]; h.prog == p && h.stage == stage {
+			return h
 		}
 	}
+	x.holds = append(x.holds, hold[M]{holder: p.stages[stage].(holder), prog: p, stage: stage})
+	return &x.holds[len(x.holds)-1]
 }
 
 // arm notes when a hold is due.
