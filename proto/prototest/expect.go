@@ -3,6 +3,7 @@
 package prototest
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -55,7 +56,7 @@ func (r *Recorder) Next(tb testing.TB, limit time.Duration, expect ...Match) *pr
 	tb.Helper()
 	p, err := r.next(limit)
 	if err != nil {
-		tb.Fatalf("%s: no packet within %v, want one with %s", r.name, limit, words(expect))
+		tb.Fatalf("%s: no packet within %v, want one with %s%s", r.name, limit, words(expect), unless(err))
 	}
 	for _, m := range expect {
 		if !m.ok(r, p) {
@@ -73,7 +74,7 @@ func (r *Recorder) InOrder(tb testing.TB, limit time.Duration, payloads ...strin
 	for i, s := range payloads {
 		p, err := r.next(end.Sub(r.now()))
 		if err != nil {
-			tb.Fatalf("%s: %d packets within %v, want %q next", r.name, i, limit, s)
+			tb.Fatalf("%s: %d packets within %v, want %q next%s", r.name, i, limit, s, unless(err))
 		}
 		if string(p.Payload()) != s {
 			tb.Fatalf("%s: packet %d is %s, want payload %q", r.name, i, r.describe(p), s)
@@ -82,21 +83,43 @@ func (r *Recorder) InOrder(tb testing.TB, limit time.Duration, payloads ...strin
 }
 
 // Nothing lets time pass, and fails the test if a packet comes, or has come and
-// was not looked at.
+// was not looked at, or if time cannot pass.
 func (r *Recorder) Nothing(tb testing.TB, during time.Duration) {
 	tb.Helper()
-	if p, err := r.next(during); err == nil {
+	p, err := r.next(during)
+	if err == nil {
 		tb.Fatalf("%s: got %s, want nothing for %v", r.name, r.describe(p), during)
 	}
+	if why := unless(err); why != "" {
+		tb.Fatalf("%s: want nothing for %v%s", r.name, during, why)
+	}
+}
+
+// unless says what ended a wait, unless all of its time has passed.
+func unless(err error) string {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ""
+	}
+	return ": " + err.Error()
 }
 
 // next returns the next packet that was not looked at, when it is there.
 func (r *Recorder) next(limit time.Duration) (*proto.Packet, error) {
-	if err := r.until(limit, func() bool { return len(r.Packets()) > r.looked }); err != nil {
+	if err := r.until(limit, func() bool { return r.at(r.looked) != nil }); err != nil {
 		return nil, err
 	}
 	r.looked++
-	return r.Packets()[r.looked-1], nil
+	return r.at(r.looked - 1), nil
+}
+
+// at returns packet i, counted from 0; nil if it has not come.
+func (r *Recorder) at(i int) *proto.Packet {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i >= len(r.packets) {
+		return nil
+	}
+	return r.packets[i]
 }
 
 // until lets time pass until cond is true, which a packet may make it, but at

@@ -3,6 +3,7 @@
 package prototest
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -17,6 +18,7 @@ import (
 type probe struct {
 	testing.TB
 	quiet bool // its networks are not watched: they are too many
+	ctx   context.Context
 
 	mu       sync.Mutex
 	failed   bool
@@ -31,7 +33,11 @@ func (p *probe) run(bubbled bool, f func(tb testing.TB)) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
+			// That of the test belongs to no bubble.
+			var cancel context.CancelFunc
+			p.ctx, cancel = context.WithCancel(context.Background())
 			p.protect(func() { f(p) })
+			cancel()
 			for {
 				c := p.lastCleanup()
 				if c == nil {
@@ -85,6 +91,10 @@ func (p *probe) note(failed bool, text string) {
 	p.failed = p.failed || failed
 	p.log.WriteString(strings.TrimSuffix(text, "\n") + "\n")
 }
+
+// Context returns a context that ends before the functions given to Cleanup
+// are called.
+func (p *probe) Context() context.Context { return p.ctx }
 
 func (p *probe) Cleanup(f func()) {
 	p.mu.Lock()
