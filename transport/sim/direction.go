@@ -90,6 +90,7 @@ func (d *direction) schedule() {
 	switch {
 	case !ok:
 		h.remove(&d.src)
+		d.dead = d.dead[:0] // none of them is left
 	case d.src.pos == 0 || h.ev[d.src.pos].at != at || h.ev[d.src.pos].seq != seq:
 		h.set(&d.src, at, seq)
 	}
@@ -104,7 +105,7 @@ func (d *direction) next() {
 // cut loses what waits or is on its way.
 func (d *direction) cut() {
 	d.pipe.Clear()
-	d.net.heap.remove(&d.src)
+	d.schedule()
 }
 
 // The carrier of the pipe.

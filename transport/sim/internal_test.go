@@ -4,8 +4,12 @@ package sim
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
+	"time"
+
+	"protean/transport"
 )
 
 func TestHeapKeepsTheOrderOfTimeThenSequence(t *testing.T) {
@@ -101,4 +105,58 @@ func TestBuffersAreLargeEnoughAndUsedAgain(t *testing.T) {
 		}
 	}
 	b.put(nil)
+}
+
+// What is remembered of crashes does not grow with their number.
+func TestPacketsLostByCrashesAreForgottenWhenTheyAreGone(t *testing.T) {
+	n := New(nil)
+	defer n.Close()
+	var ports []*Port
+	for i, name := range []string{"a", "b"} {
+		nd, err := n.Node(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := nd.AddInterface("eth0", netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 24))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports = append(ports, p)
+	}
+	l, err := n.Connect(ports[0], ports[1], &LinkConfig{Rate: 8000, Delay: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const crashes = 5
+	for i := range crashes {
+		h, err := ports[0].node.Open(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b transport.Batch
+		if err := h.q.Reserve(&b, 1); err != nil {
+			t.Fatal(err)
+		}
+		s := &b.Slots[0]
+		s.Data = s.Data[:100]
+		clear(s.Data)
+		s.Data[0], s.Data[8], s.Data[9] = 0x45, 64, 253
+		copy(s.Data[16:], []byte{10, 0, 0, 2})
+		if _, err := h.q.Commit(&b, 1); err != nil {
+			t.Fatal(err)
+		}
+		ports[0].node.Crash()
+		if len(l.dirs[0].dead) != 1 {
+			t.Errorf("crash %d: %v are remembered", i, l.dirs[0].dead)
+		}
+		if err := n.Run(time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if err := ports[0].node.Restart(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if forth, _ := l.Stats(); len(l.dirs[0].dead) != 0 || forth.Down != crashes {
+		t.Errorf("%v are remembered, %+v", l.dirs[0].dead, forth)
+	}
 }
