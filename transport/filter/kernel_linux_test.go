@@ -14,27 +14,6 @@ import (
 	"protean/transport/netlab"
 )
 
-// packet4 returns an IPv4 packet, or a fragment of one.
-func packet4(src, dst netip.Addr, protocol uint8, fragOff uint16, payload string) []byte {
-	b := make([]byte, 20, 20+len(payload))
-	b[0], b[8], b[9] = 0x45, 64, protocol
-	binary.BigEndian.PutUint16(b[2:], uint16(20+len(payload)))
-	binary.BigEndian.PutUint16(b[6:], fragOff)
-	copy(b[12:], src.AsSlice())
-	copy(b[16:], dst.AsSlice())
-	return append(b, payload...)
-}
-
-// packet6 returns an IPv6 packet; chain is its extension headers.
-func packet6(src, dst netip.Addr, next uint8, chain []byte, payload string) []byte {
-	b := make([]byte, 40, 40+len(chain)+len(payload))
-	b[0], b[6], b[7] = 0x60, next, 64
-	binary.BigEndian.PutUint16(b[4:], uint16(len(chain)+len(payload)))
-	copy(b[8:], src.AsSlice())
-	copy(b[24:], dst.AsSlice())
-	return append(append(b, chain...), payload...)
-}
-
 type kernelCase struct {
 	name   string
 	packet []byte

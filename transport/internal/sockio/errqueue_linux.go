@@ -31,7 +31,7 @@ type Report struct {
 	Extended int
 }
 
-// SO_EE_ORIGIN_TIMESTAMPING of <linux/errqueue.h>.
+// OriginStamp is SO_EE_ORIGIN_TIMESTAMPING of <linux/errqueue.h>.
 const OriginStamp = unix.SO_EE_ORIGIN_TIMESTAMPING
 
 // An ErrorReader reads error queues. It belongs to one goroutine.
