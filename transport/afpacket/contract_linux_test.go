@@ -3,8 +3,10 @@
 package afpacket
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"sync"
 	"testing"
 
 	"protean/transport"
@@ -63,14 +65,21 @@ func TestEveryCombinationKeepsTheContract(t *testing.T) {
 func keepsContract(t *testing.T, cfg Config, wrap func(transport.Transport) transport.Transport) {
 	lab := netlab.Test(t, netlab.Pair())
 	transporttest.Run(t, transporttest.Config{Make: func(tb testing.TB) transporttest.Pair {
-		end := func(node string) transporttest.Endpoint {
-			n := lab.Node(node)
+		// Both at once: making a ring waits for the kernel.
+		var trs [2]*Transport
+		var errs [2]error
+		var wg sync.WaitGroup
+		for i, n := range lab.Nodes() {
 			cfg := small(cfg)
 			cfg.NetNS, cfg.Interface = n.NetNS(), "eth0"
-			tr, err := Open(&cfg)
-			if err != nil {
-				tb.Fatal(err)
-			}
+			wg.Go(func() { trs[i], errs[i] = Open(&cfg) })
+		}
+		wg.Wait()
+		if err := errors.Join(errs[:]...); err != nil {
+			tb.Fatal(err)
+		}
+		end := func(i int) transporttest.Endpoint {
+			tr, n := trs[i], lab.Nodes()[i]
 			e := transporttest.Endpoint{
 				Transport: tr,
 				Addr4:     n.Addr4(),
@@ -82,6 +91,6 @@ func keepsContract(t *testing.T, cfg Config, wrap func(transport.Transport) tran
 			}
 			return e
 		}
-		return transporttest.Pair{A: end("a"), B: end("b")}
+		return transporttest.Pair{A: end(0), B: end(1)}
 	}})
 }

@@ -85,11 +85,12 @@ func (t *Transport) openQueues() error {
 		t.queues = append(t.queues, newQueue(t, i))
 	}
 	var wg sync.WaitGroup
-	errs := make([]error, len(t.queues)*2)
+	errs := make([]error, len(t.queues)*3)
 	for i, q := range t.queues {
 		for k := range q.sources {
-			wg.Go(func() { errs[2*i+k] = q.sources[k].open(t) })
+			wg.Go(func() { errs[3*i+k] = q.sources[k].open(t) })
 		}
+		wg.Go(func() { errs[3*i+2] = q.tx.open(q) })
 	}
 	wg.Wait()
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {

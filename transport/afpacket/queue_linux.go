@@ -50,7 +50,7 @@ func newQueue(t *Transport, index int) *queue {
 	return q
 }
 
-// open makes the queue ready; its sources are open.
+// open makes the queue ready; its sockets are open.
 func (q *queue) open() error {
 	t := q.t
 	q.rx.ifindex = int32(t.link.index)
@@ -68,7 +68,7 @@ func (q *queue) open() error {
 			return err
 		}
 	}
-	return q.tx.open(q)
+	return nil
 }
 
 // close gives everything back, the sockets by goroutines of wg.

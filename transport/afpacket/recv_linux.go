@@ -32,7 +32,7 @@ type receiver struct {
 	event    transport.Event
 	lostTold uint64 // of queue.lost, what events have told
 	taken    uint64 // packets in all
-	turn     int    // the source that comes first next time
+	turn     uint   // the source that comes first next time
 
 	ring    ring.Frame
 	unasked int       // calls of Recv since poll
@@ -62,7 +62,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	first := r.turn
 	r.turn++
 	for i := range q.sources {
-		src := q.sources[(first+i)%len(q.sources)]
+		src := q.sources[(first+uint(i))%uint(len(q.sources))]
 		if src.rx != nil {
 			n += q.receiveRing(src, s, limit-n)
 			continue

@@ -50,9 +50,15 @@ func try(t *testing.T, cfg Config, v6 bool, body func(x *trial)) {
 	x.mu.Unlock()
 }
 
+// closeBoth closes both at once: what closing waits for in the kernel is waited
+// for once.
 func (x *trial) closeBoth() {
-	for _, e := range []*Endpoint{&x.a, &x.b} {
-		if err := e.Transport.Close(); err != nil {
+	var errs [2]error
+	done := x.helper(func() { errs[1] = x.b.Transport.Close() })
+	errs[0] = x.a.Transport.Close()
+	<-done
+	for _, err := range errs {
+		if err != nil {
 			x.errorf("Close: %v", err)
 		}
 	}
