@@ -99,6 +99,9 @@ func TestAFrameThatTheKernelRefusesHoldsNothingUp(t *testing.T) {
 	if sent, refused := tx.Sent(); sent != n-3 || refused != 3 {
 		t.Errorf("%d sent, %d refused", sent, refused)
 	}
+	if bytes := tx.SentBytes(); bytes != (n-3)*(14+100) { // with the Ethernet header
+		t.Errorf("%d bytes sent", bytes)
+	}
 	wantNumbers(t, numbers(t, r, n-3), n, 3, 55, 99)
 }
 

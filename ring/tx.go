@@ -18,6 +18,7 @@ type txRing struct {
 	oldest, next uint64 // counted up for ever; modulo n they are indices
 
 	done    uint64 // frames that the kernel has sent
+	bytes   uint64 // in them
 	refused uint64 // frames it found wrong
 }
 
@@ -31,6 +32,7 @@ func (t *txRing) status(i uint64) uint32 { return acquire(t.at(i), v2Status) & t
 // reap counts the frames that have become available again.
 func (t *txRing) reap() {
 	for t.oldest < t.next && t.status(t.oldest) == txAvailable {
+		t.bytes += uint64(min(binary.NativeEndian.Uint32(t.at(t.oldest)[v2Len:]), uint32(t.frame)))
 		t.oldest++
 		t.done++
 	}

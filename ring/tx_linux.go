@@ -117,6 +117,13 @@ func (t *Tx) Sent() (sent, refused uint64) {
 	return t.ring.done, t.ring.refused
 }
 
+// SentBytes returns how many bytes the frames had that the kernel has sent, from
+// their link headers on.
+func (t *Tx) SentBytes() uint64 {
+	t.ring.reap()
+	return t.ring.bytes
+}
+
 // Drain has what is requested sent, for as long as until the given time. It
 // returns how many frames have not left by then.
 func (t *Tx) Drain(until time.Time) (left int) {

@@ -85,6 +85,9 @@ func (t *Transport) Unbind(protocol int) error {
 	// The policy ends delivery; a filter that could not be changed only lets
 	// too much in.
 	err := t.update()
+	if err != nil {
+		t.policy.Store(t.newPolicy())
+	}
 	b.guard.Close()
 	return err
 }

@@ -154,6 +154,35 @@ func TestALockedFilterStays(t *testing.T) {
 	}
 }
 
+// TestUnbindEndsDeliveryWhateverTheFilter locks the sockets' filter behind the
+// transport's back.
+func TestUnbindEndsDeliveryWhateverTheFilter(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	tr := open(t, b, Config{}, 253)
+	for _, s := range tr.queues[0].sources {
+		if err := filter.Lock(s.fd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tr.Bind(254); !errors.Is(err, unix.EPERM) {
+		t.Errorf("Bind: %v", err)
+	}
+	w.write(w.peer, typeIPv4, between(a, b, false, []byte("bound")))
+	receive(t, tr, 1)
+	if err := tr.Unbind(253); !errors.Is(err, unix.EPERM) {
+		t.Errorf("Unbind: %v", err)
+	}
+	w.write(w.peer, typeIPv4, between(a, b, false, []byte("not bound")))
+	if c := settle(t, tr); len(c.packets) > 0 {
+		t.Errorf("received %q after Unbind", c.packets[0].Payload())
+	}
+	if s := tr.Stats(); s.Dropped[transport.Filtered] != 1 {
+		t.Errorf("dropped %v", s.Dropped)
+	}
+}
+
 // TestTwoNamespacesAtOnce opens transports in two namespaces from many
 // goroutines: each must be in its own.
 func TestTwoNamespacesAtOnce(t *testing.T) {

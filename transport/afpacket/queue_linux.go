@@ -3,6 +3,7 @@
 package afpacket
 
 import (
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type queue struct {
 	lost    atomic.Uint64 // packets the kernel has dropped, as far as known
 	starved atomic.Bool   // Reserve found no slot, and nobody was told of one since
 	retry   atomic.Int64  // when a device that had no room is worth another try, Unix nanoseconds; 0: none waits
+	blocks  atomic.Int64  // until when the Wait in progress blocks, likewise; 0: none does
 
 	stats counters
 }
@@ -138,20 +140,43 @@ func (q *queue) Wait(until time.Time) error {
 	if q.Woken() {
 		return nil
 	}
-	if at := q.retry.Swap(0); at != 0 {
-		if again := time.Unix(0, at); until.IsZero() || again.Before(until) {
-			until = again
-		}
-	}
 	err := q.t.err()
 	if err == nil && !q.await(until) {
-		err = opError("read", q.Block(until, q.rx.readable))
+		err = opError("read", q.block(until))
 	}
 	q.rx.room = false
 	if q.t.calls.Closing() {
 		return net.ErrClosed
 	}
 	return err
+}
+
+// block waits for something to happen, or until it is time to try again what
+// there was no room for.
+func (q *queue) block(until time.Time) error {
+	end := int64(math.MaxInt64)
+	if d := time.Until(until); !until.IsZero() && d < time.Hour {
+		end = time.Now().Add(d).UnixNano()
+	}
+	// In this order: a tryLater that is missed here knows of this Wait.
+	q.blocks.Store(end)
+	defer q.blocks.Store(0)
+	if at := q.retry.Swap(0); at != 0 && at < end {
+		until = time.Unix(0, at)
+		q.blocks.Store(at)
+	}
+	return q.Block(until, q.rx.readable)
+}
+
+// tryLater has Wait return, and what waits tried again, in a moment. A Wait that
+// blocks for longer is woken up, for the next one to know; one that does not
+// block yet must not be, or it would never wait for that moment.
+func (q *queue) tryLater() {
+	at := time.Now().Add(retryAfter).UnixNano()
+	q.retry.Store(at)
+	if q.blocks.Load() > at {
+		q.Wake()
+	}
 }
 
 // await is poll with a moment for packets to come. The blocks of a V3 ring come

@@ -168,6 +168,41 @@ func TestWhatCannotBeSentIsRefused(t *testing.T) {
 	})
 }
 
+// TestWhatATransmitRingCouldNotSendIsNotCounted has the MTU shrink behind the
+// transport's back: the kernel refuses a frame that is in the ring already.
+func TestWhatATransmitRingCouldNotSendIsNotCounted(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	ta, tb := open(t, a, Config{TxRing: true}), open(t, b, Config{}, 253)
+	mustSend(t, ta, between(a, b, false, []byte("first")))
+	receive(t, tb, 1) // so the neighbour is known
+	before := ta.Stats()
+	if err := a.SetMTU("eth0", 1400); err != nil {
+		t.Fatal(err)
+	}
+	q := ta.Queues()[0]
+	var batch transport.Batch
+	if err := q.Reserve(&batch, 3); err != nil {
+		t.Fatal(err)
+	}
+	for i, size := range []int{100, 1480, 200} {
+		batch.Slots[i].Data = append(batch.Slots[i].Data, between(a, b, false, make([]byte, size))...)
+		batch.Slots[i].Frag = transport.FragProbe // past what is known of the path
+	}
+	if n, err := q.Commit(&batch, 3); n != 3 || err != nil {
+		t.Fatalf("Commit: %d, %v", n, err)
+	}
+	for _, p := range receive(t, tb, 2) {
+		if n := len(p.Payload()); n != 100 && n != 200 {
+			t.Errorf("received %d bytes", n)
+		}
+	}
+	s := ta.Stats()
+	if sent, bytes := s.Sent-before.Sent, s.SentBytes-before.SentBytes; sent != 2 || bytes != 120+220 || s.Unsent != 1 {
+		t.Errorf("sent %d packets with %d bytes, unsent %d", sent, bytes, s.Unsent)
+	}
+}
+
 func TestLoopback(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a := lab.Node("a")

@@ -20,12 +20,9 @@ import (
 // unused, dropped, held by several batches, and kept beyond Close, none of
 // which a frame could be. So a packet is copied once, as it is by sendmmsg(2).
 type ringSender struct {
-	mu    sync.Mutex // guards what follows
-	tx    *ring.Tx
-	sizes []uint32 // of the packets under way, by their number modulo the length
-	next  uint64   // number of the next packet
-	done  uint64   // of those, how many are accounted for
-	down  error    // what keeps the kernel from sending, if it lasts
+	mu   sync.Mutex // guards what follows
+	tx   *ring.Tx
+	down error // what keeps the kernel from sending, if it lasts
 }
 
 // open makes the ring of a socket that does nothing else.
@@ -40,7 +37,6 @@ func (s *ringSender) open(t *Transport, fd int) error {
 		return ringError(err)
 	}
 	s.tx = tx
-	s.sizes = make([]uint32, tx.Config().Frames)
 	return nil
 }
 
@@ -87,12 +83,10 @@ func (q *queue) sendRing(slots []transport.Slot) (taken int, err error) {
 		if err = s.tx.Fill(n, size); err != nil {
 			break
 		}
-		s.sizes[(s.next+uint64(n))%uint64(len(s.sizes))] = uint32(len(data))
 		n++
 	}
 	if n > 0 {
 		s.tx.Request(n)
-		s.next += uint64(n)
 		s.kick(q)
 		return n, nil // what stopped it comes first the next time
 	}
@@ -129,11 +123,7 @@ func (s *ringSender) kick(q *queue) {
 // count takes in what became of packets. The caller holds mu.
 func (s *ringSender) count(q *queue) {
 	sent, wrong := s.tx.Sent()
-	var bytes uint64
-	for ; s.done < sent+wrong; s.done++ {
-		bytes += uint64(s.sizes[s.done%uint64(len(s.sizes))])
-	}
-	q.stats.addSent(sent, wrong, bytes)
+	q.stats.addSent(sent, wrong, s.tx.SentBytes()-sent*uint64(q.tx.header))
 }
 
 // again has packets sent that the kernel had no room for. It is called when
@@ -161,10 +151,4 @@ func (s *ringSender) drain(q *queue) {
 	left := s.tx.Drain(time.Now().Add(closePatience))
 	s.count(q)
 	q.stats.addUnsent(uint64(left))
-}
-
-// tryLater has Wait return, and what waits tried again, in a moment.
-func (q *queue) tryLater() {
-	q.retry.Store(time.Now().Add(retryAfter).UnixNano())
-	q.Wake()
 }

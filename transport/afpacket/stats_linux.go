@@ -13,7 +13,7 @@ type counters struct {
 	mu sync.Mutex // guards what follows
 	s  transport.Stats
 
-	ringSent, ringWrong uint64 // of a transmit ring, what s has in it
+	ringSent, ringWrong, ringBytes uint64 // of a transmit ring, what s has in it
 }
 
 // addTo adds the counters to sum.
@@ -99,15 +99,15 @@ func (c *counters) addLate(bytes uint64, sent bool) {
 	c.s.SentBytes += bytes
 }
 
-// addSent sets what a transmit ring has sent in all, and adds the bytes of what
-// it did not have before. What the kernel refused was not sent.
+// addSent sets what a transmit ring has sent in all. What the kernel refused was
+// not sent.
 func (c *counters) addSent(sent, wrong, bytes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.s.Sent += sent - c.ringSent
 	c.s.Unsent += wrong - c.ringWrong
-	c.s.SentBytes += bytes
-	c.ringSent, c.ringWrong = sent, wrong
+	c.s.SentBytes += bytes - c.ringBytes
+	c.ringSent, c.ringWrong, c.ringBytes = sent, wrong, bytes
 }
 
 func (c *counters) addUnsent(n uint64) {
