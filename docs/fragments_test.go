@@ -10,6 +10,7 @@ import (
 	"protean/proto"
 	"protean/proto/prototest"
 	"protean/transport"
+	"protean/transport/afpacket"
 	"protean/transport/netlab"
 	"protean/transport/rawip"
 )
@@ -58,6 +59,23 @@ func TestPacketsAboveTheMTU(t *testing.T) {
 				write(t, h, b.Addr4(), frag, mayCut(frag))
 				write(t, h, b.Addr6(), frag, mayCut(frag))
 			}
+		}
+	})
+	t.Run("afpacket", func(t *testing.T) {
+		lab := netlab.Test(t, netlab.Pair())
+		b := lab.Node("b")
+		tr, err := afpacket.Open(&afpacket.Config{NetNS: lab.Node("a").NetNS(), Interface: "eth0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		h, err := proto.NewHost(tr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, frag := range modes {
+			write(t, h, b.Addr4(), frag, mayCut(frag))
+			write(t, h, b.Addr6(), frag, mayCut(frag))
 		}
 	})
 }
