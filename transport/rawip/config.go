@@ -5,6 +5,7 @@ package rawip
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"protean/transport"
 )
@@ -52,6 +53,27 @@ type Config struct {
 	// Transparent allows Local4 and Local6 to be addresses that are not this
 	// host's, as sources, with Kernel headers too (IP_TRANSPARENT).
 	Transparent bool
+
+	// FreeBind allows Local4 and Local6 to be addresses that this host does not
+	// have, or not yet (IP_FREEBIND, IPV6_FREEBIND): packets to them are received
+	// from when it has. As a source with Kernel headers such a Local6 does, a
+	// Local4 does not (ENETUNREACH); see Transparent.
+	FreeBind bool
+
+	// ICMPTypes and ICMPv6Types, if not nil, are the types of messages to
+	// receive of protocols 1 and 58 (ICMP_FILTER, raw(7); ICMPV6_FILTER, RFC
+	// 3542, section 3.2). ICMP types from 32 on come whatever is asked for.
+	ICMPTypes, ICMPv6Types []uint8
+
+	// Checksum6 says that the payload of every protocol over IPv6 has the
+	// Internet checksum, with the pseudo-header of RFC 8200, section 8.1, at
+	// Checksum6Offset bytes from its start, an even number (IPV6_CHECKSUM, RFC
+	// 3542, section 3.1). With Kernel headers it is written into packets sent,
+	// and a payload that is too short for it is refused (EINVAL). Received
+	// packets are marked ChecksumVerified; those with a wrong one are dropped by
+	// the kernel and count as Lost. For ICMPv6 the kernel does all that anyway.
+	Checksum6       bool
+	Checksum6Offset int
 
 	// Mark, if not 0, is given to packets sent, for policy routing and firewalls
 	// (SO_MARK, socket(7)).
@@ -126,12 +148,15 @@ func (c *Config) withDefaults() (Config, error) {
 	if d.Rate == 0 {
 		d.Rate = defaultRate
 	}
+	d.ICMPTypes, d.ICMPv6Types = slices.Clone(d.ICMPTypes), slices.Clone(d.ICMPv6Types)
 	both := !d.V4 && !d.V6
 	switch {
 	case d.Header > Kernel:
 		return d, unsupported("this value of Config.Header")
 	case d.SendOnly && d.Header == Kernel:
 		return d, unsupported("SendOnly with a header built by the kernel")
+	case d.Checksum6 && (d.Checksum6Offset < 0 || d.Checksum6Offset%2 != 0 || d.Checksum6Offset > 65533):
+		return d, unsupported("this value of Config.Checksum6Offset")
 	case d.Local4.IsValid() && (!d.Local4.Is4() || !d.V4 && !both):
 		return d, addrError("Local4 is not an address of a selected family, IPv4", d.Local4)
 	case d.Local6.IsValid() && (!d.Local6.Is6() || d.Local6.Is4In6() || !d.V6 && !both):

@@ -63,6 +63,9 @@ func (r *receiver) load(i int) wire.Malformed {
 		}
 	}
 	rebuild(b, n, next, &m.Addr[i].Addr, c)
+	if r.cur.verified {
+		a.Flags |= transport.ChecksumVerified.Flag()
+	}
 	if c.Dst[0] == 0xff {
 		a.Flags |= transport.PacketMulticast.Flag()
 	}

@@ -87,6 +87,8 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 		{"Local4 of another host, with the kernel's headers", Config{Header: Kernel, Local4: addr("192.0.2.1")}, errno(unix.EADDRNOTAVAIL)},
 		{"a zone that does not exist", Config{Local6: addr("fe80::1%nosuch0")}, wrongFamily},
 		{"SendOnly with the kernel's headers", Config{SendOnly: true, Header: Kernel}, notSupported},
+		{"an odd offset of the checksum", Config{Checksum6: true, Checksum6Offset: 3}, notSupported},
+		{"a negative offset of the checksum", Config{Checksum6: true, Checksum6Offset: -2}, notSupported},
 		{"a header mode that does not exist", Config{Header: 7}, notSupported},
 		{"a namespace that does not exist", Config{NetNS: "/nosuch"}, func(err error) bool { return errors.Is(err, os.ErrNotExist) }},
 		{"a namespace that is none", Config{NetNS: "/proc/self/status"}, func(err error) bool { return err != nil }},

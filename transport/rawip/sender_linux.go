@@ -88,6 +88,9 @@ func (t *Transport) openKernel(v6 bool, protocol uint8) error {
 		err = t.confine(fd, v6, false)
 	}
 	if err == nil {
+		err = t.cfg.checksum(fd, v6, protocol)
+	}
+	if err == nil {
 		err = opError("bind", "bind", unix.Bind(fd, sa))
 	}
 	return t.addSender(fd, v6, protocol, err, true)

@@ -17,6 +17,7 @@ type sock struct {
 	fd       int
 	v6       bool
 	protocol uint8
+	verified bool // the kernel has verified checksums
 
 	// refs is 1 for being bound and 1 for each Recv that uses the socket. Who
 	// brings it to 0 closes the socket.
@@ -82,22 +83,28 @@ func (t *Transport) openSock(v6 bool, protocol uint8) (*sock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.prepare(fd, v6); err != nil {
+	if err := t.prepare(fd, v6, protocol); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	s := &sock{fd: fd, v6: v6, protocol: protocol, lost: &t.q.lost}
+	s := &sock{fd: fd, v6: v6, protocol: protocol, verified: t.cfg.verifies(v6, protocol), lost: &t.q.lost}
 	s.refs.Store(1)
 	return s, nil
 }
 
 // prepare sets a receiving socket up. It receives from its creation on, so it
 // is shut first, and what slipped in before its options were set is removed.
-func (t *Transport) prepare(fd int, v6 bool) error {
+func (t *Transport) prepare(fd int, v6 bool, protocol uint8) error {
 	if err := dropAll(fd); err != nil {
 		return err
 	}
 	if err := setOptions(fd, arrivalOptions(v6)); err != nil {
+		return err
+	}
+	if err := t.cfg.filterICMP(fd, v6, protocol); err != nil {
+		return err
+	}
+	if err := t.cfg.checksum(fd, v6, protocol); err != nil {
 		return err
 	}
 	if err := setBuffer(fd, t.rcvBuf, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, "SO_RCVBUF"); err != nil {

@@ -97,9 +97,12 @@ func (t *Transport) zone(a netip.Addr) (uint32, error) {
 
 // options are those that the configuration asks for.
 func (c *Config) options(v6 bool) (o []sockio.Option) {
-	level, transparent, loop := unix.SOL_IP, unix.IP_TRANSPARENT, unix.IP_MULTICAST_LOOP
+	level, transparent, free, loop := unix.SOL_IP, unix.IP_TRANSPARENT, unix.IP_FREEBIND, unix.IP_MULTICAST_LOOP
 	if v6 {
-		level, transparent, loop = unix.SOL_IPV6, unix.IPV6_TRANSPARENT, unix.IPV6_MULTICAST_LOOP
+		level, transparent, free, loop = unix.SOL_IPV6, unix.IPV6_TRANSPARENT, unix.IPV6_FREEBIND, unix.IPV6_MULTICAST_LOOP
+	}
+	if c.FreeBind {
+		o = append(o, sockio.Option{Call: "FREEBIND", Level: level, Name: free, Value: 1})
 	}
 	if c.Transparent {
 		o = append(o, sockio.Option{Call: "TRANSPARENT", Level: level, Name: transparent, Value: 1})
