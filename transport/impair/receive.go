@@ -3,6 +3,7 @@
 package impair
 
 import (
+	"protean/proto/checksum"
 	"protean/proto/wire"
 	"protean/transport"
 )
@@ -89,6 +90,19 @@ func (t *Transport) load(p *transport.Packet, b []byte) bool {
 	return false
 }
 
+// mend writes the checksum of an IPv4 header that was verified below, and then
+// changed: kernels fill options in and leave it as it was. What is wrong with
+// the copy of a packet must be what the pipeline did.
+func mend(p *transport.Packet) {
+	if p.Is6() || p.HeaderLen() == wire.IPv4HeaderLen {
+		return
+	}
+	if h := wire.IPv4(p.Header()); !checksum.Verify(h) {
+		h.SetChecksum(0)
+		h.SetChecksum(checksum.Checksum(h))
+	}
+}
+
 // A collector is the sink of the queue below.
 type collector struct {
 	q         *queue
@@ -100,6 +114,7 @@ type collector struct {
 // Deliver implements [transport.Sink].
 func (c *collector) Deliver(p *transport.Packet) {
 	q, t := c.q, c.q.t
+	mend(p)
 	t.mu.Lock()
 	number := t.in.Offer(len(p.Data))
 	if t.in.Stats().InFlight+uint64(q.ready.n) >= uint64(t.limit) {

@@ -5,10 +5,13 @@ package fields
 import (
 	"os"
 	"testing"
+	"time"
 
 	"protean/proto/wire"
 	"protean/transport"
 	"protean/transport/afpacket"
+	"protean/transport/impair"
+	"protean/transport/multi"
 	"protean/transport/netlab"
 	"protean/transport/ping"
 	"protean/transport/rawip"
@@ -36,6 +39,9 @@ var transports = []subject{
 	{name: "afpacket, V2 and a transmit ring", column: "afpacket", at: atLab, open: packet(afpacket.Config{Ring: afpacket.V2, TxRing: true})},
 	{name: "afpacket, no ring", column: "afpacket", at: atLab, open: packet(afpacket.Config{Ring: afpacket.None})},
 	{name: "afpacket, cooked", column: "afpacket", at: atLab, open: packet(afpacket.Config{Cooked: true})},
+	{name: "afpacket twice, in multi", column: "afpacket", at: atLab, open: joined},
+	{name: "rawip, Included, in impair", column: "rawip, Included", at: atLab, open: delayed(raw(rawip.Config{}))},
+	{name: "sim, live, in impair", column: "sim", at: inMemory(true), open: delayed(ofNode)},
 	{name: "ping", column: "ping", at: atLab, open: pings, icmp: true},
 }
 
@@ -53,6 +59,31 @@ func packet(cfg afpacket.Config) func(p *place) (transport.Transport, error) {
 		cfg.NetNS, cfg.Interface = p.lab.NetNS(), "eth0"
 		cfg.BlockSize, cfg.Blocks = 1<<16, 4
 		return afpacket.Open(&cfg)
+	}
+}
+
+// joined is a packet socket on each interface.
+func joined(p *place) (transport.Transport, error) {
+	var members []transport.Transport
+	for _, name := range []string{"eth0", "eth1"} {
+		tr, err := afpacket.Open(&afpacket.Config{NetNS: p.lab.NetNS(), Interface: name, BlockSize: 1 << 16, Blocks: 4})
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, tr)
+	}
+	return multi.New(members...)
+}
+
+// delayed has packets be copied and held back for a moment, both ways.
+func delayed(open func(p *place) (transport.Transport, error)) func(p *place) (transport.Transport, error) {
+	return func(p *place) (transport.Transport, error) {
+		tr, err := open(p)
+		if err != nil {
+			return nil, err
+		}
+		wait := impair.Pipeline{impair.Delay{Time: 100 * time.Microsecond}}
+		return impair.New(tr, &impair.Config{Out: wait, In: wait})
 	}
 }
 
