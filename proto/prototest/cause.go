@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"protean/proto/wire"
+	"protean/transport"
 )
 
 // A line is an event's text taken apart.
@@ -39,6 +42,8 @@ func cause(x, y []string) string {
 	}
 	a, b := parseLine(x[0]), parseLine(y[0])
 	switch {
+	case a.way == b.way && a.number == b.number && a.data != b.data && samePayloads(x, y):
+		return "the same payloads are sent in another order: the order of a map's elements, most likely"
 	case a.way == b.way && a.number == b.number && a.data != b.data:
 		return "the packets differ " + bytesCause(a.data, b.data)
 	case a.at == b.at:
@@ -63,6 +68,30 @@ func soon(s string, in []string) bool {
 		}
 	}
 	return false
+}
+
+// samePayloads reports whether what is sent on the way of the first events, at
+// their instant, is the same in both, in another order.
+func samePayloads(x, y []string) bool {
+	a, b := payloadsSent(x), payloadsSent(y)
+	return len(a) > 1 && !slices.Equal(a, b) && slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+func payloadsSent(events []string) (payloads []string) {
+	first := parseLine(events[0])
+	for _, e := range events {
+		l := parseLine(e)
+		if l.at != first.at {
+			break
+		}
+		if b, err := hex.DecodeString(l.data); err == nil && l.way == first.way && l.fate == "sent" {
+			var p transport.Packet
+			if p.Load(b, transport.Arrival{}) == wire.NotMalformed {
+				payloads = append(payloads, string(p.Payload()))
+			}
+		}
+	}
+	return payloads
 }
 
 // bytesCause says how two packets differ.

@@ -71,6 +71,19 @@ func TestAnExpectationSaysWhyTimeDoesNotPass(t *testing.T) {
 	}
 }
 
+func TestAPanicOfAHandlerIsShownByATestThatFails(t *testing.T) {
+	log := fails(t, func(tb testing.TB, cfg *prototest.Config) {
+		n := prototest.Pair(tb, cfg)
+		n.B.Register(tb, 253, proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { panic("a bug") }))
+		r := n.A.Record(tb, 253)
+		n.A.Send(tb, 253, n.B.Addr4, []byte("Ping"))
+		r.Next(tb, time.Second)
+	})
+	if !strings.Contains(log, "a handler of host b panicked: a bug") || !strings.Contains(log, "no packet within 1s") {
+		t.Errorf("%q", log)
+	}
+}
+
 // The context of a scenario in a bubble lets time pass, and ends with it.
 func TestAScenarioInABubbleHasAContextOfItsOwn(t *testing.T) {
 	ended := false

@@ -53,6 +53,9 @@ func (p *Peer) boot() error {
 	r := &hostRun{t: t}
 	p.runs = append(p.runs, r)
 	hc := n.cfg.Host
+	if hc.OnPanic == nil && !hc.CrashOnPanic {
+		hc.OnPanic = p.logPanic()
+	}
 	hc.Seed = n.Seed*4 + uint64(p.index) + uint64(len(p.runs)-1)<<32
 	h, err := proto.NewHost(t, &hc)
 	if err != nil {
@@ -70,6 +73,18 @@ func (p *Peer) boot() error {
 		f(p)
 	}
 	return err
+}
+
+// logPanic returns what logs the first panic of a handler: a test that fails is
+// to show it, though it is no failure by itself.
+func (p *Peer) logPanic() func(*proto.Panic) {
+	logged := false
+	return func(e *proto.Panic) {
+		if !logged {
+			logged = true
+			p.net.tb.Logf("a handler of host %s panicked: %v\n%s", p.Node.Name(), e.Value, e.Stack)
+		}
+	}
 }
 
 // stop ends all hosts.

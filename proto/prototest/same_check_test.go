@@ -75,6 +75,10 @@ func chat(fault string, c, d *proto.Conn, i int) {
 			s += k + " "
 		}
 		fmt.Fprint(c, s)
+	case "order":
+		for k := range map[string]int{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5} {
+			fmt.Fprint(c, k)
+		}
 	case "timers": // on two hosts they would be in order
 		var wg sync.WaitGroup
 		for j := range 8 {
@@ -101,6 +105,7 @@ func TestSameNamesTheFirstDifferenceAndItsCause(t *testing.T) {
 			`\s*probable cause: the packets differ in bytes 2\d to \d+: a random source of a package`},
 		{"delay", `probable cause: the same packet comes at another time: a delay from a package-level random source`},
 		{"map", `probable cause: the packets differ in bytes \d+ to \d+, which are the same bytes in another order: the order of a map`},
+		{"order", `probable cause: the same payloads are sent in another order: the order of a map`},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			if out := rerun(t, "TestChatter", c.fault); !regexp.MustCompile(c.want).MatchString(out) {
@@ -174,5 +179,20 @@ func TestASearchFindsScenariosThatDoNotEnd(t *testing.T) {
 	out := rerun(t, "TestStuck", "stuck")
 	if !strings.Contains(out, "of its 1 faults, 1 are enough") || !strings.Contains(out, "deadlock") {
 		t.Errorf("no report of what is stuck in\n%s", out)
+	}
+}
+
+// TestNoBubble does nothing unless it is run by the test below.
+func TestNoBubble(t *testing.T) {
+	if os.Getenv(envFaulty) != "none" {
+		return
+	}
+	prototest.BubblePair(t, nil)
+	time.Sleep(10 * time.Second)
+}
+
+func TestANetworkThatNeedsABubbleSaysSo(t *testing.T) {
+	if out := rerun(t, "TestNoBubble", "none"); !strings.Contains(out, "let prototest.Bubble, or synctest.Test, call what calls them") {
+		t.Error(out)
 	}
 }
