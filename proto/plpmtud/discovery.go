@@ -18,6 +18,7 @@ type Discovery struct {
 	changed func(env *proto.Env, mtu int)
 	timer   *proto.Timer
 	told    int
+	stopped bool
 }
 
 // retryUnsent is when a probe is sent again for which there was no room.
@@ -46,6 +47,9 @@ func (d *Discovery) State() State { return d.p.State() }
 
 // Acked tells that a probe of this size has arrived.
 func (d *Discovery) Acked(env *proto.Env, size int) {
+	if d.stopped {
+		return
+	}
 	d.p.Acked(size, env.Now())
 	d.run(env)
 }
@@ -53,18 +57,28 @@ func (d *Discovery) Acked(env *proto.Env, size int) {
 // TooBig tells of the MTU of a NetworkError about a packet to the same
 // destination.
 func (d *Discovery) TooBig(env *proto.Env, mtu int) {
+	if d.stopped {
+		return
+	}
 	d.p.TooBig(mtu, env.Now())
 	d.run(env)
 }
 
 // BlackHole tells that packets of the size in use do not arrive any more.
 func (d *Discovery) BlackHole(env *proto.Env) {
+	if d.stopped {
+		return
+	}
 	d.p.BlackHole(env.Now())
 	d.run(env)
 }
 
-// Stop ends the search. MTU stays as it is.
-func (d *Discovery) Stop() { d.timer.Stop() }
+// Stop ends the search: no probe is sent any more, and changed not called,
+// whatever the other methods are told. MTU stays as it is.
+func (d *Discovery) Stop() {
+	d.stopped = true
+	d.timer.Stop()
+}
 
 // run sends what is due and sets the timer.
 func (d *Discovery) run(env *proto.Env) {
@@ -79,11 +93,14 @@ func (d *Discovery) run(env *proto.Env) {
 			d.p.unsent(now.Add(retryUnsent))
 		}
 	}
-	if mtu := d.p.MTU(); mtu != d.told {
+	if mtu := d.p.MTU(); mtu != d.told && !d.stopped {
 		d.told = mtu
 		if d.changed != nil {
 			d.changed(env, mtu)
 		}
+	}
+	if d.stopped { // by send or changed
+		return
 	}
 	_ = d.timer.ResetAt(d.p.Next()) // on the loop it succeeds
 }
