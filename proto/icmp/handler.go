@@ -35,8 +35,8 @@ func Register(h *proto.Host, cfg *Config) (*proto.Binding, error) {
 	if cfg != nil {
 		x.Config = *cfg
 	}
-	_, own := transport.As[transport.Clock](h.Transport())
-	x.Always = x.Always || own
+	_, x.inMemory = transport.As[transport.Clock](h.Transport())
+	x.node, _ = transport.As[node](h.Transport())
 	o := &proto.Options{AnyProtocol: true, Last: true}
 	caps := h.Transport().Caps()
 	if caps.V4 {
@@ -48,9 +48,20 @@ func Register(h *proto.Host, cfg *Config) (*proto.Binding, error) {
 	return h.HandleWith(x, o)
 }
 
+// A node is a transport that can have a kernel of its own, from one packet to the
+// next: that of a network in memory.
+type node interface{ HasKernel() bool }
+
 type handler struct {
 	Config
-	ifaces []transport.Interface
+	inMemory bool
+	node     node // nil: there is no such
+	ifaces   []transport.Interface
+}
+
+// alone reports whether no kernel answers.
+func (x *handler) alone() bool {
+	return x.Always || x.inMemory && (x.node == nil || !x.node.HasKernel())
 }
 
 // HandleLink keeps the addresses of the interfaces.
@@ -65,7 +76,7 @@ func (x *handler) answersFor(env *proto.Env, p *proto.Packet) bool {
 	if p.Type() == transport.PacketOtherHost || p.Type() == transport.PacketOutgoing {
 		return false
 	}
-	return x.Always && (p.Dst().IsMulticast() || p.Type() == transport.PacketBroadcast || x.has(p)) || env.Claimed(p.Dst())
+	return (p.Dst().IsMulticast() || p.Type() == transport.PacketBroadcast || x.has(p)) && x.alone() || env.Claimed(p.Dst())
 }
 
 func (x *handler) has(p *proto.Packet) bool {

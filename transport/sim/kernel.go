@@ -122,6 +122,14 @@ func (nd *Node) RemoveKernel() {
 	nd.dropKernel()
 }
 
+// HasKernel reports whether the node has a kernel now, so that its programs need
+// not answer for it.
+func (t *Transport) HasKernel() bool {
+	t.net.mu.Lock()
+	defer t.net.mu.Unlock()
+	return t.node.kernel != nil
+}
+
 func (nd *Node) dropKernel() {
 	if nd.kernel != nil {
 		nd.kernel.reset()
