@@ -33,7 +33,7 @@ func (q *queue) Event(e *transport.Event) {
 		}
 	case transport.ErrorReceived:
 		q.netErr = *e.Err
-		q.networkError(&q.netErr)
+		q.networkError(&q.netErr, false)
 	}
 }
 

@@ -80,7 +80,7 @@ func (q *queue) tap(p *Packet) {
 		q.h.errs.unmatched.Add(1) // sent to another than the packet's source
 	default:
 		e.Errno = icmpErrno(p.Is6(), e.Type, e.Code)
-		q.networkError(e)
+		q.networkError(e, true)
 	}
 }
 

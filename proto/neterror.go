@@ -53,15 +53,17 @@ func (s *netErrors) allowed(now int64) bool {
 	return s.bucket.take(now, int64(time.Second)/errorRate, errorBurst)
 }
 
-// networkError takes an error that came from the network. It may change *e.
-func (q *queue) networkError(e *NetworkError) {
+// networkError takes an error that came from the network. It may change *e. whole
+// tells that the header of the packet that it is about was seen: what is 0 in e was
+// 0 there.
+func (q *queue) networkError(e *NetworkError, whole bool) {
 	h := q.h
 	now := h.nowNs()
 	if !h.errs.allowed(now) {
 		h.errs.limited.Add(1)
 		return
 	}
-	p, ok := h.findSent(e, now)
+	p, ok := h.findSent(e, now, whole)
 	if !ok {
 		h.errs.unmatched.Add(1)
 		return
@@ -94,9 +96,9 @@ func (q *queue) networkError(e *NetworkError) {
 }
 
 // findSent finds the packet that e is about.
-func (h *Host) findSent(e *NetworkError, now int64) (p sentPacket, ok bool) {
+func (h *Host) findSent(e *NetworkError, now int64, whole bool) (p sentPacket, ok bool) {
 	for _, q := range h.queues {
-		if p, ok = q.tx.log.find(e, now); ok {
+		if p, ok = q.tx.log.find(e, now, whole); ok {
 			return p, true
 		}
 	}

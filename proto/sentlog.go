@@ -149,22 +149,24 @@ func (p *sentPacket) tag(id uint32) uint32 {
 	return (where ^ uint32(p.protocol)<<24 ^ id) | 1 // 0 is no packet
 }
 
-// find returns the latest packet that e can be about.
-func (l *sentLog) find(e *NetworkError, now int64) (found sentPacket, ok bool) {
+// find returns the latest packet that e can be about. If its whole header is known
+// and IPv4, it has an identification.
+func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentPacket, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	want := sentPacket{src: as16(e.Src), dst: as16(e.Dst), protocol: e.Protocol, id: e.ID, size: uint32(e.Size)}
 	want.n = uint8(copy(want.first[:], e.Quoted))
 	// Without an identification in the log, or in e, the payload has to do.
 	byID, byData := want.tag(want.id), want.tag(0)
-	anyTag := e.ID == 0
+	noID := whole && e.ID == 0 && e.Dst.Is4()
+	anyTag := e.ID == 0 && !noID
 	for i := 1; i <= len(l.packets); i++ {
 		k := (l.next - i) & (len(l.packets) - 1)
 		t := l.tags[k]
 		if t == 0 || now-l.packets[k].at > sentLife {
 			break // and so is all that is older
 		}
-		if (t == byID || t == byData || anyTag) && l.packets[k].is(&want, e, l.built) {
+		if (t == byID || t == byData || anyTag) && l.packets[k].is(&want, e, l.built) && !(noID && l.packets[k].id != 0) {
 			return l.packets[k], true
 		}
 	}
