@@ -41,9 +41,9 @@ func TestSeveralHostsOfBothFamiliesAtOnce(t *testing.T) {
 func TestSourcesAndInterfaces(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
-	for _, from := range []string{"eth0", a.Addr4().String()} {
+	for from, head := range map[string]string{"eth0": " eth0: ", a.Addr4().String(): " : "} {
 		out, code := run(t, a, icmpecho("ping", "-c", "1", "-I", from, "-Q", "0xb8", "-t", "9", "-D", b.Addr4().String()))
-		if code != 0 || !strings.Contains(out, "from ") || !strings.Contains(out, "] 64 bytes from") {
+		if code != 0 || !strings.Contains(out, "from "+a.Addr4().String()+head) || !strings.Contains(out, "] 64 bytes from") {
 			t.Errorf("-I %s: exit code %d, printed:\n%s", from, code, out)
 		}
 	}

@@ -51,7 +51,10 @@ func (s *session) start(h *proto.Host) error {
 		}
 		s.bindings = append(s.bindings, b)
 	}
-	for _, t := range s.texts {
+	for i, t := range s.texts {
+		if t.Device != "" && !t.Source.IsValid() {
+			t.Source = s.pingers[i].Source()
+		}
 		t.Head()
 	}
 	return nil

@@ -66,7 +66,10 @@
 // # This host
 //
 // Packets to this host's own addresses do not come back; only on the loopback
-// interface they do. The firewall's output rules do not see what is sent.
+// interface they do. There the kernel's IPv4 takes packets from addresses of its
+// own for forged: it answers if the sysctls accept_local and, for 127.0.0.0/8,
+// route_localnet of lo are set. The firewall's output rules do not see what is
+// sent.
 //
 // # Memory
 //

@@ -120,6 +120,10 @@ func (p *Pinger) findSource(env *proto.Env) error {
 	return err
 }
 
+// Source returns the address that requests go out from, once the Pinger is
+// registered and before its host runs; the zero Addr if the host chooses it.
+func (p *Pinger) Source() netip.Addr { return p.src }
+
 // reroute looks for a new source address, between two requests. Without a route
 // the latest one stays in use, and sending tells what is wrong.
 func (p *Pinger) reroute(env *proto.Env) {
