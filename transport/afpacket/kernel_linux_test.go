@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jsimonetti/rtnetlink/v2"
-	"golang.org/x/sys/unix"
-
 	"protean/transport/neigh"
 	"protean/transport/netlab"
 )
@@ -36,20 +33,7 @@ func answersUnreachable(t testing.TB, lab *netlab.Lab) bool {
 func addAddress(t testing.TB, n *netlab.Node, text string) netip.Addr {
 	t.Helper()
 	a := netip.MustParseAddr(text)
-	err := n.Do(func() error {
-		c, err := rtnetlink.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		return c.Address.New(&rtnetlink.AddressMessage{
-			Family: unix.AF_INET, PrefixLength: 24, Index: uint32(n.Interfaces()[0].Index),
-			Attributes: &rtnetlink.AddressAttributes{Address: a.AsSlice(), Local: a.AsSlice()},
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	giveAddress(t, n, n.Interfaces()[0].Index, netip.PrefixFrom(a, 24))
 	return a
 }
 

@@ -77,6 +77,41 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 	}
 }
 
+// TestWhatAnOpenSocketRefusesIsNamed asks a socket that has a ring, and one that
+// is in a fanout group, for another.
+func TestWhatAnOpenSocketRefusesIsNamed(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	tr := open(t, lab.Node("a"), Config{Queues: 2})
+	fd := tr.queues[0].sources[0].fd
+
+	again := source{fd: fd} // the descriptor stays the transport's
+	err := again.init(tr)
+	var op *net.OpError
+	var o *ring.OptionError
+	if !errors.As(err, &op) || op.Op != "open" || op.Net != "afpacket" ||
+		!errors.As(err, &o) || o.Option != "PACKET_VERSION" || !errors.Is(err, unix.EBUSY) {
+		t.Errorf("a second ring: %v", err)
+	}
+	err = setOptions(fd, []option{{"PACKET_RESERVE", unix.SOL_PACKET, unix.PACKET_RESERVE, 16}})
+	if !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), "PACKET_RESERVE") {
+		t.Errorf("an option that a ring forbids: %v", err)
+	}
+
+	id, err := unix.GetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_FANOUT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := fanout{joined: true, id: id & 0xffff}
+	if err := group.join(tr, fd); !errors.As(err, &op) || !errors.Is(err, unix.EALREADY) || !strings.Contains(err.Error(), "PACKET_FANOUT") {
+		t.Errorf("joining twice: %v", err)
+	}
+	// A group keeps to how it spreads.
+	other := open(t, lab.Node("a"), Config{Spread: RoundRobin, Scattered: true})
+	if err := group.join(other, other.queues[0].sources[0].fd); !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "PACKET_FANOUT") {
+		t.Errorf("joining a group that spreads otherwise: %v", err)
+	}
+}
+
 func TestWithoutTheCapabilityOpenSaysWhichItTakes(t *testing.T) {
 	netlab.Require(t)
 	runtime.LockOSThread() // and the thread ends with the goroutine, without its capabilities
