@@ -26,9 +26,9 @@
 //
 // Linux only. CAP_NET_RAW is needed to open a guard, not to keep one. A guard
 // acts in one network namespace. It does not stop "time exceeded" for
-// fragments that never became a whole packet, nor what the kernel's own
-// handler for a protocol sends: with a tunnel module loaded, for instance, that
-// module answers for its number. Extension headers of IPv6 (0, 43, 44 and 60)
+// fragments that never became a whole packet, for which docs/kernel.md has other
+// means, nor what the kernel's own handler for a protocol sends: with a tunnel
+// module loaded, for instance, that module answers for its number. Extension headers of IPv6 (0, 43, 44 and 60)
 // are not protocols there and cannot be guarded; for IPv4, 43, 44 and 60 can.
 // 255 can for both, although raw(7) says that its sockets receive nothing.
 package guard
