@@ -232,8 +232,11 @@ func TestMembershipsAreTheKernels(t *testing.T) {
 	check("one of two with that group given up", true)
 	r.Unclaim(claims[2])
 	check("both given up", false)
-	if err := r.Claim(claims[1], wire.MAC{}); err != nil {
-		t.Fatal(err)
+	for _, hw := range []wire.MAC{{}, {2, 0, 0x5e, 0, 1, 7}, {2, 0, 0x5e, 0, 1, 8}, {}} {
+		if err := r.Claim(claims[1], hw); err != nil {
+			t.Fatal(err)
+		}
+		check("claimed with "+hw.String(), true)
 	}
 	r.Close()
 	check("closed", false)

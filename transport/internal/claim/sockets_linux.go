@@ -78,7 +78,8 @@ func (s *sockets) listen(a netip.Addr, hw wire.MAC) error {
 	return nil
 }
 
-// ignore ends what listen began.
+// ignore ends what listen began, with another hardware address if a is still
+// claimed.
 func (s *sockets) ignore(a netip.Addr, hw wire.MAC) {
 	fd := s.fds[etherType(a)]
 	s.set(fd, hw, unix.PACKET_MR_UNICAST, unix.PACKET_DROP_MEMBERSHIP)
@@ -88,7 +89,7 @@ func (s *sockets) ignore(a netip.Addr, hw wire.MAC) {
 	group := wire.SolicitedNode(a)
 	s.set(fd, groupMAC(group), unix.PACKET_MR_MULTICAST, unix.PACKET_DROP_MEMBERSHIP)
 	for b := range s.r.addrs {
-		if b != a && b.Is6() && wire.SolicitedNode(b) == group {
+		if b.Is6() && wire.SolicitedNode(b) == group {
 			return // still needed; a socket is a member once
 		}
 	}
