@@ -13,6 +13,7 @@
 //	err = h.Run(ctx)
 //
 // where t is any transport: protean/transport/rawip for raw sockets,
+// protean/transport/afpacket for packet sockets with rings,
 // protean/transport/sim for a network in memory.
 //
 // # The loop
@@ -53,8 +54,19 @@
 // A handler that panics is reported and the packet counted as dropped; the host
 // goes on. Every packet received is accounted for in [Stats].
 //
+// # Errors of the network
+//
+// ICMP errors are matched with what was sent, and told to the binding that sent
+// it ([ErrorHandler]) or to the [Conn] that Dial returned, over every transport:
+// from its error queue, or from ICMP packets that the host reads beside any
+// handler. Path MTUs are learnt from them, kept for ten minutes and told
+// ([PathMTUHandler], Env.Route). What fits to nothing that was sent changes
+// nothing and is counted. Env.Unreachable sends errors to others; package
+// protean/proto/icmp answers as a kernel does.
+//
 // # Limitations
 //
-// The path MTU is that of the transport's route, or else of the interface; the
-// host itself learns nothing from ICMP. ICMP errors reach ErrorHandlers as far as the transport reports them.
+// A host has one transport; protean/transport/multi makes one of several. An
+// error about a packet that was sent too long ago, by more than a second at high
+// rates, is not told.
 package proto

@@ -44,9 +44,10 @@
 // arrived is kept longer than one with a single fragment, so a flood of single
 // fragments displaces itself; memory is taken from the sources that use most of
 // it; and a fragment of a datagram that is held is not refused for want of
-// memory, unless that datagram alone needs more than the limit. A datagram is charged for the bytes that have arrived, wherever in it
-// they lie: two small fragments at its two ends cost less than 2 KiB. The hash
-// table and the choice of what is displaced depend on random seeds.
+// memory, unless that datagram alone needs more than the limit. A datagram is
+// charged for the bytes that have arrived, wherever in it they lie: two small
+// fragments at its two ends cost less than 2 KiB. The hash table and the choice of
+// what is displaced depend on random seeds.
 //
 // # Sending
 //

@@ -2,7 +2,8 @@
 
 // Package wire reads and writes the headers that IP protocols meet: IPv4 with
 // its options, IPv6 with its extension headers, ICMPv4, ICMPv6, neighbour
-// solicitations and advertisements, UDP, Ethernet with VLAN tags, and ARP. It does no input or output and keeps no state.
+// solicitations and advertisements, UDP, Ethernet with VLAN tags, and ARP. It does
+// no input or output and keeps no state.
 //
 // # Reading
 //

@@ -99,9 +99,10 @@
 //
 // There is no encryption and no authentication: who sees the packets can forge
 // them, and Env.Rand, from which connection IDs and the cookie key are taken,
-// is not for cryptography. Packets have the size that the interface allows;
-// what a path further away allows is not looked for. A receiver serves one
-// transfer at a time, and a broken transfer is not resumed. If everything is
-// lost in the last two seconds, the sender reports a timeout although the file
-// is stored: no protocol can rule that out, only make it rare.
+// is not for cryptography. Packets have the size that the route allows when a
+// transfer begins; where the path turns out to be narrower, the host sends them in
+// fragments. A receiver serves one transfer at a time, and a broken transfer is
+// not resumed. If everything is lost in the last two seconds, the sender reports
+// a timeout although the file is stored: no protocol can rule that out, only make
+// it rare.
 package xfer
