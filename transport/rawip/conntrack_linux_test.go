@@ -4,7 +4,6 @@ package rawip
 
 import (
 	"context"
-	"encoding/binary"
 	"os/exec"
 	"testing"
 
@@ -28,35 +27,24 @@ func TestConnectionTrackingDoesNotHoldFragmentsBack(t *testing.T) {
 			t.Fatalf("nft %s: %v: %s", rule, err, out)
 		}
 	}
-	seen := -1
-	err := b.Do(func() (err error) {
-		seen, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(ethPIP()))
-		return err
-	})
-	if err != nil {
+	w := watch(t, b, unix.ETH_P_IP)
+	first := func(id byte) []byte {
+		p := packet(between(a, b, false), pattern(16))
+		p[5] = id
+		p[6] |= 0x20 // more fragments, which never come
+		return p
+	}
+	// Without IP_NODEFRAG it is held back.
+	if err := unix.Sendto(otherSocket(t, a, false, unix.IPPROTO_RAW), first(1), 0, sockaddrOf(b.Addr4())); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(seen)
-	if err := unix.SetsockoptTimeval(seen, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 10}); err != nil {
-		t.Fatal(err)
-	}
-
-	first := packet(between(a, b, false), pattern(16))
-	first[6] |= 0x20 // more fragments, which never come
-	send(t, open(t, a, Config{}), first)
-	buf := make([]byte, 2048)
+	send(t, open(t, a, Config{}), first(2))
 	for {
-		n, _, err := unix.Recvfrom(seen, buf, 0)
-		if err != nil {
-			t.Fatalf("the fragment did not arrive: %v", err)
-		}
-		if p := buf[:n]; n >= 36 && p[9] == 253 && p[6]&0x20 != 0 {
+		if p := w.next(253); p[6]&0x20 == 0 {
+			t.Fatalf("not a fragment: %x", p)
+		} else if p[5] == 2 {
 			return
 		}
+		t.Error("a fragment was let through without IP_NODEFRAG: the test shows nothing")
 	}
-}
-
-// ethPIP is ETH_P_IP in network byte order, as packet(7) wants it.
-func ethPIP() uint16 {
-	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, unix.ETH_P_IP))
 }

@@ -49,7 +49,11 @@ func (t *Transport) openIncluded(v6 bool) error {
 	if v6 {
 		options = []sockio.Option{{Call: "IPV6_HDRINCL", Level: unix.SOL_IPV6, Name: unix.IPV6_HDRINCL, Value: 1}}
 	}
-	err = setOptions(fd, options)
+	// Such a socket receives packets of protocol 255, which nobody would read.
+	err = dropAll(fd)
+	if err == nil {
+		err = setOptions(fd, options)
+	}
 	if err == nil {
 		err = t.confine(fd, v6, true)
 	}
