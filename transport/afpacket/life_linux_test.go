@@ -27,6 +27,29 @@ import (
 
 var cycles = flag.Int("cycles", 25, "how often TestOpenReadAndClose opens a transport")
 
+// TestDescriptorZeroIsClosedLikeAnyOther: it is a socket's in a program that has
+// closed its standard input.
+func TestDescriptorZeroIsClosedLikeAnyOther(t *testing.T) {
+	saved, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		t.Skipf("there is no standard input: %v", err)
+	}
+	defer unix.Close(saved)
+	defer unix.Dup3(saved, 0, 0)
+	for name, end := range map[string]func(){
+		"a receiving socket": (&source{fd: 0}).close,
+		"a member":           (&members{packet: -1, ip4: 0, ip6: -1}).close,
+	} {
+		if err := unix.Dup3(saved, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if _, err := unix.FcntlInt(0, unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
+			t.Errorf("%s: it is still open: %v", name, err)
+		}
+	}
+}
+
 func TestALinkGoesDownAndComesBack(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")

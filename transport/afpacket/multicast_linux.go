@@ -20,8 +20,8 @@ import (
 // address. The packet socket's own membership (PACKET_MR_MULTICAST) has the
 // interface take them also where there is no IP address to join with.
 type members struct {
-	packet   int // descriptor, opened first of all: it also tells about the interface
-	ip4, ip6 int // 0 until they are needed
+	packet   int // descriptor, opened first of all: it also tells about the interface; -1 before
+	ip4, ip6 int // -1 until they are needed
 }
 
 // Join implements [transport.Multicaster].
@@ -116,13 +116,13 @@ func (t *Transport) setIPMember(m sockio.Membership, join bool) error {
 	if m.Group.Is6() {
 		fd, family = &t.member.ip6, unix.AF_INET6
 	}
-	if *fd == 0 {
+	if *fd < 0 {
 		err := t.ns.Do(func() (err error) {
 			*fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 			return err
 		})
 		if err != nil {
-			*fd = 0
+			*fd = -1
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (t *Transport) setIPMember(m sockio.Membership, join bool) error {
 
 func (s *members) close() {
 	for _, fd := range []int{s.packet, s.ip4, s.ip6} {
-		if fd != 0 {
+		if fd >= 0 {
 			unix.Close(fd)
 		}
 	}

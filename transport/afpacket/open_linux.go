@@ -34,6 +34,7 @@ func Open(cfg *Config) (*Transport, error) {
 		calls:  sockio.NewGate(),
 		bound:  make(map[int]*binding),
 		groups: make(map[sockio.Membership]bool),
+		member: members{packet: -1, ip4: -1, ip6: -1},
 	}
 	if err := t.open(); err != nil {
 		t.Close()

@@ -47,7 +47,7 @@ const (
 func newQueue(t *Transport, index int) *queue {
 	q := &queue{t: t, index: index}
 	for _, p := range t.protocols() {
-		q.sources = append(q.sources, &source{protocol: p})
+		q.sources = append(q.sources, &source{fd: -1, protocol: p})
 	}
 	return q
 }

@@ -82,10 +82,10 @@ func (t *Transport) socket() (fd int, err error) {
 		return nil
 	})
 	if nsErr != nil {
-		return 0, opError("open", nsErr)
+		return -1, opError("open", nsErr)
 	}
 	if err != nil {
-		return 0, permission("open", "socket", "CAP_NET_RAW", err)
+		return -1, permission("open", "socket", "CAP_NET_RAW", err)
 	}
 	return fd, nil
 }

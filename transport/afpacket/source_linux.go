@@ -16,7 +16,7 @@ import (
 // A source is a socket that receives, with the packets it has. It is owned by
 // the goroutine in Recv or Wait.
 type source struct {
-	fd       int    // 0 until it is opened
+	fd       int    // -1 until it is opened
 	protocol uint16 // what it is bound to
 	ready    bool   // there may be something to read from the socket's queue
 
@@ -63,7 +63,7 @@ func (s *source) close() {
 	if s.rx != nil {
 		s.rx.Close() // nobody reads any more
 	}
-	if s.fd != 0 {
+	if s.fd >= 0 {
 		unix.Close(s.fd)
 	}
 }
