@@ -19,7 +19,7 @@ import (
 // in many processes, and every byte of every packet, its fate and its time are
 // compared.
 
-var runs = flag.Int("runs", 6, "`number` of runs of each scenario that must be the same in every run")
+var runs = flag.Int("runs", 4, "`number` of runs of each scenario that must be the same in every run")
 
 const fiveHosts = "a - r1 - b; c - r1 - d; e - r1 [delay 9ms, rate 20M]"
 
