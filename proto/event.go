@@ -33,7 +33,7 @@ func (q *queue) Event(e *transport.Event) {
 		}
 	case transport.ErrorReceived:
 		q.netErr = *e.Err
-		q.networkError(&q.netErr, false)
+		q.networkError(&q.netErr, e.Err.Size != 0 && e.Err.Origin != transport.OriginLocal)
 	}
 }
 

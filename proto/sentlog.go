@@ -37,6 +37,7 @@ type sentPacket struct {
 	protocol uint8
 	n        uint8 // of first
 	fragment bool
+	v6       bool
 }
 
 // The log grows while it would forget a packet within keepSent, up to
@@ -63,7 +64,7 @@ func (l *sentLog) record(slots []transport.Slot, owners []*Binding, now int64) {
 			p.size = 0 // found by nothing, but counted by forget
 		}
 		p.cookie, p.at, p.owner = slots[i].Cookie, now, owners[i].serial
-		l.tags[l.next] = p.tag(p.id)
+		l.tags[l.next] = p.tag(p.tagID())
 		l.next = (l.next + 1) & (len(l.packets) - 1)
 	}
 }
@@ -104,7 +105,7 @@ func (p *sentPacket) load(d []byte, built bool) bool {
 	case len(d) < 20:
 		return false
 	case d[0]>>4 == 4:
-		hdr = int(d[0]&15) * 4
+		hdr, p.v6 = int(d[0]&15)*4, false
 		p.src, p.dst = [16]byte{}, [16]byte{}
 		copy(p.src[:], d[12:16])
 		copy(p.dst[:], d[16:20])
@@ -114,7 +115,7 @@ func (p *sentPacket) load(d []byte, built bool) bool {
 		return false
 	default:
 		hdr = 40
-		p.src, p.dst = [16]byte(d[8:24]), [16]byte(d[24:40])
+		p.src, p.dst, p.v6 = [16]byte(d[8:24]), [16]byte(d[24:40]), true
 		p.protocol, p.id, p.fragment = d[6], 0, false
 		if wire.IsExtension(d[6]) {
 			var c wire.Chain
@@ -139,6 +140,16 @@ func (p *sentPacket) load(d []byte, built bool) bool {
 	return true
 }
 
+// tagID is what the packet's tag is made of: nothing for IPv6, whose fragments
+// may be quoted with an identification, or without one when they were put
+// together, and begin with the same data.
+func (p *sentPacket) tagID() uint32 {
+	if p.v6 {
+		return 0
+	}
+	return p.id
+}
+
 // tag tells most packets apart: by the identification if there is one, or else
 // by what the payload starts with.
 func (p *sentPacket) tag(id uint32) uint32 {
@@ -159,15 +170,16 @@ func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentPacket
 	// Without an identification in the log, or in e, the payload has to do.
 	byID, byData := want.tag(want.id), want.tag(0)
 	noID := whole && e.ID == 0 && e.Dst.Is4()
-	anyTag := e.ID == 0 && !noID
+	anyTag := e.ID == 0 && !noID && (e.Dst.Is4() || want.n < 4)
 	for i := 1; i <= len(l.packets); i++ {
 		k := (l.next - i) & (len(l.packets) - 1)
 		t := l.tags[k]
-		if t == 0 || now-l.packets[k].at > sentLife {
+		if t == 0 {
 			break // and so is all that is older
 		}
+		// Errors may be many, and forged: packets are looked at if their tag is right.
 		if (t == byID || t == byData || anyTag) && l.packets[k].is(&want, e, l.built) && !(noID && l.packets[k].id != 0) {
-			return l.packets[k], true
+			return l.packets[k], now-l.packets[k].at <= sentLife
 		}
 	}
 	return sentPacket{}, false

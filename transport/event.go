@@ -61,7 +61,7 @@ type NetworkError struct {
 
 	Protocol uint8      // of the packet it is about
 	Src, Dst netip.Addr // of the packet it is about, as far as known
-	ID       uint32     // its IPv4 identification, or that of its IPv6 fragment header; 0 if there is none or it is not known
+	ID       uint32     // its IPv4 identification, or that of its IPv6 fragment header; 0 if there is none, or if it is not known: then the network's errors have Size 0, too
 	Size     int        // its length in bytes, from its IP header on; 0 if not known
 	Cookie   uint64     // of its slot, if it could be matched; else 0
 	Quoted   []byte     // what is quoted of its payload; valid until the event's delivery returns
