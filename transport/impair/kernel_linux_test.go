@@ -75,6 +75,27 @@ func between(a, b *netlab.Node, n, number int) []byte {
 	return p
 }
 
+// TestOptionsThatTheKernelFillsInAreNoCorruption delays packets that record
+// their route: the kernel has written to the option, and left the checksum.
+func TestOptionsThatTheKernelFillsInAreNoCorruption(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	from, to := openIn(t, a), decorate(t, openIn(t, b), 1, "", "delay 1ms")
+	defer from.Close()
+	defer to.Close()
+	check(t, to.Bind(proto))
+	plain := between(a, b, 100, 7)
+	p := slices.Concat(plain[:20], []byte{7, 7, 4, 0, 0, 0, 0, 0}, plain[20:]) // RFC 791: room for one address
+	p[0] = 0x47
+	binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
+	check(t, commit(t, from, p))
+	var h heard
+	h.hear(t, to, 1)
+	if h.got[0] != 7 {
+		t.Errorf("packet %d arrived", h.got[0])
+	}
+}
+
 // TestRawSocketsAreImpaired compares what arrives between two kernels with
 // what the recorded faults say.
 func TestRawSocketsAreImpaired(t *testing.T) {
