@@ -11,7 +11,12 @@
 //	h, err := proto.NewHost(t, nil)
 //
 // Its queues are those of its members, one after the other, and what they
-// receive is delivered in place.
+// receive is delivered in place. A packet that two members receive, such as a raw
+// socket and packet sockets in one network namespace, is delivered by both.
+//
+// A network in memory can be joined with sockets if it is live, but not a stepped
+// one. Its time is the system's then, and the joined transport has no
+// [transport.Clock].
 //
 // # Where packets go
 //
