@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/sockio"
 )
 
 // recvControl is the room for the control messages of one received packet:
@@ -16,26 +18,18 @@ const recvControl = 80
 // parse reads control messages in the layout of cmsg(3), over bytes: anything
 // that does not fit ends it.
 func (f *frame) parse(b []byte) {
-	for len(b) >= unix.SizeofCmsghdr {
-		var n uint64 // size_t
-		if unix.SizeofPtr == 8 {
-			n = binary.NativeEndian.Uint64(b)
-		} else {
-			n = uint64(binary.NativeEndian.Uint32(b))
-		}
-		if n < unix.SizeofCmsghdr || n > uint64(len(b)) {
+	for {
+		level, kind, d, rest, ok := sockio.NextControl(b)
+		if !ok {
 			return
 		}
-		level := binary.NativeEndian.Uint32(b[unix.SizeofPtr:])
-		kind := binary.NativeEndian.Uint32(b[unix.SizeofPtr+4:])
-		d := b[unix.CmsgLen(0):n]
+		b = rest
 		switch {
-		case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPNS_NEW && len(d) >= 16:
-			f.time = int64(binary.NativeEndian.Uint64(d))*1e9 + int64(binary.NativeEndian.Uint64(d[8:]))
+		case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPNS_NEW:
+			f.time = sockio.Timespec(d)
 		case level == unix.SOL_PACKET && kind == unix.PACKET_AUXDATA && len(d) >= sizeofAuxdata:
 			f.auxdata(d)
 		}
-		b = b[min(uint64(unix.CmsgSpace(int(n)-unix.CmsgLen(0))), uint64(len(b))):]
 	}
 }
 

@@ -28,7 +28,8 @@
 // acts in one network namespace. It does not stop "time exceeded" for
 // fragments that never became a whole packet, for which docs/kernel.md has other
 // means, nor what the kernel's own handler for a protocol sends: with a tunnel
-// module loaded, for instance, that module answers for its number. Extension headers of IPv6 (0, 43, 44 and 60)
-// are not protocols there and cannot be guarded; for IPv4, 43, 44 and 60 can.
-// 255 can for both, although raw(7) says that its sockets receive nothing.
+// module loaded, for instance, that module answers for its number. Extension
+// headers of IPv6 (0, 43, 44 and 60) are not protocols there and cannot be
+// guarded; for IPv4, 43, 44 and 60 can. 255 can for both, although raw(7) says
+// that its sockets receive nothing.
 package guard
