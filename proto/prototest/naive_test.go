@@ -49,7 +49,8 @@ func naiveSum(t *testing.T) (sum uint64) {
 			})
 			n.send(i, fmt.Sprint("packet ", i))
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + 5*time.Millisecond) // when no timer is due
+		synctest.Wait()
 		for _, c := range n.nodes {
 			close(c)
 		}
