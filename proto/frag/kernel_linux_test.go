@@ -214,13 +214,16 @@ func (i *inbox) Deliver(p *transport.Packet) {
 		i.seen = binary.BigEndian.Uint32(b[12:])
 		return
 	}
-	i.packets = append(i.packets, p.Clone())
+	c := p.Clone()
+	c.Data = received(c.Data)
+	i.packets = append(i.packets, c)
 }
 
 func (i *inbox) Event(*transport.Event) {}
 
 // received returns the packet as a raw socket yields it: for IPv6 without its
-// extension headers.
+// extension headers, which the transport puts back as far as the kernel tells of
+// them.
 func received(packet []byte) []byte {
 	if packet[0]>>4 == 4 {
 		return packet
