@@ -3,6 +3,7 @@
 package afpacket
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 
@@ -29,7 +30,9 @@ type claims struct {
 //
 // It ends with Unclaim, and with the transport. Nobody is asked whether the
 // address is in use. A host that forwards packets sends those to addr on, since
-// the address is not the kernel's. Errors: net.ErrClosed, and *[net.OpError] around
+// the address is not the kernel's. Errors: net.ErrClosed,
+// *[transport.PermissionError] if CAP_NET_RAW was given up since Open, and
+// *[net.OpError] around
 // ENODEV (another interface), EINVAL (not a unicast address of a family that is
 // carried, or not an Ethernet address), EADDRINUSE (the kernel's own address),
 // and what else the kernel says.
@@ -87,7 +90,11 @@ func (t *Transport) answer(addr netip.Addr, mac wire.MAC) error {
 	if t.claims.responder == nil {
 		t.claims.responder = claim.New(t.ns, t.link.index, t.hardwareAddr)
 	}
-	return opError("claim", t.claims.responder.Claim(addr, mac))
+	err := t.claims.responder.Claim(addr, mac)
+	if errors.Is(err, unix.EPERM) { // it opens packet sockets of its own
+		return permission("claim", "socket", "CAP_NET_RAW", unix.EPERM)
+	}
+	return opError("claim", err)
 }
 
 // Unclaim implements [transport.Claimer]. Errors are as for Claim, and around

@@ -246,8 +246,11 @@ func packetSockets(t testing.TB, n *netlab.Node) int {
 
 const roleEnv = "AFPACKET_TEST_ROLE"
 
-// playRole opens a transport and waits to be killed.
+// playRole opens a transport and waits to be killed, or gives up privileges.
 func playRole(role string) int {
+	if role != "open" {
+		return giveUpPrivileges(role)
+	}
 	tr, err := Open(&Config{Interface: "eth0", Promiscuous: true})
 	if err == nil {
 		err = tr.Bind(253)

@@ -20,7 +20,8 @@
 //	defer g.Close()
 //
 // No firewall rule is made and nothing outlives the process: the kernel
-// closes the sockets with it, however it ends.
+// closes the sockets with it, however it ends. [Guard.Files] are for another
+// process to hold, or to make a Guard of.
 //
 // # Limitations
 //

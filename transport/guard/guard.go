@@ -5,6 +5,8 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"sync"
 
 	"protean/transport"
@@ -169,3 +171,25 @@ func (g *Guard) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Files returns duplicates of the guard's sockets, in the order of families, to
+// be passed to another process or kept when this one has closed the guard: the
+// kernel does not answer as long as anybody holds one. The caller closes them.
+// The error is net.ErrClosed, or *net.OpError around *os.SyscallError.
+func (g *Guard) Files() ([]*os.File, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.sockets) == 0 {
+		return nil, net.ErrClosed
+	}
+	return filesOf(g.sockets, g.protocol)
+}
+
+// FromFiles makes a guard of the sockets of another one, passed as [Guard.Files]
+// returned them, without any privilege. Their number, protocol and families are
+// found out from the sockets. The guard has duplicates: files stay the caller's.
+//
+// Errors: *[net.OpError] around an [*os.SyscallError], EINVAL for what is not a
+// guard's socket, or for sockets that are not of one guard, and
+// [*transport.UnsupportedError] on systems other than Linux.
+func FromFiles(files ...*os.File) (*Guard, error) { return fromFiles(files) }

@@ -5,6 +5,7 @@
 package guard
 
 import (
+	"os"
 	"runtime"
 
 	"protean/transport"
@@ -13,7 +14,15 @@ import (
 func inNamespace(path string, f func() error) error { return f() }
 
 func openSocket(int, Families) (int, error) {
-	return -1, &transport.UnsupportedError{Transport: "guard", Feature: "raw sockets on " + runtime.GOOS}
+	return -1, unsupported()
+}
+
+func filesOf([]int, int) ([]*os.File, error) { return nil, unsupported() }
+
+func fromFiles([]*os.File) (*Guard, error) { return nil, unsupported() }
+
+func unsupported() error {
+	return &transport.UnsupportedError{Transport: "guard", Feature: "raw sockets on " + runtime.GOOS}
 }
 
 func closeSocket(int) error { return nil }

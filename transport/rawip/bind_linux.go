@@ -34,8 +34,8 @@ func (t *Transport) Bind(protocol int) error {
 	if t.bound[p] != nil {
 		return nil
 	}
-	b := &binding{}
-	if !t.cfg.NoGuard {
+	b := &binding{guard: t.passed.guard(p)}
+	if b.guard == nil && !t.cfg.NoGuard {
 		g, err := sockio.OpenGuard(t.ns, int(p), t.caps.V4, t.caps.V6)
 		if err != nil {
 			return err
@@ -64,6 +64,11 @@ func (t *Transport) checkProtocol(protocol int) error {
 
 func (t *Transport) bind(p uint8, b *binding) error {
 	for _, v6 := range t.families() {
+		// Sending must not take a privilege that receiving had no need of any
+		// more.
+		if err := t.openSender(v6, p); err != nil {
+			return err
+		}
 		s, err := t.openSock(v6, p)
 		if err != nil {
 			return err
@@ -92,7 +97,7 @@ func (t *Transport) families() []bool {
 }
 
 // unbind gives up the sockets of b, as far as there are any. A Recv that uses
-// one closes it.
+// one closes it. Those that send stay: a Commit may be using them.
 func (t *Transport) unbind(p uint8, b *binding) {
 	for _, s := range b.socks {
 		s.dead.Store(true)

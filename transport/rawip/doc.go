@@ -14,9 +14,23 @@
 // A [Transport] has one queue. Each bound protocol has one socket per family,
 // all in one epoll instance, which the Go runtime's poller waits for: there is
 // no goroutine. Sockets are read with recvmmsg(2) and written with sendmmsg(2).
+//
+// # Privileges
+//
 // CAP_NET_RAW is needed by Open and Bind and, with [Kernel] headers, for the
-// first packet of a protocol that is sent and for each with IPv6 options; not for
-// anything else.
+// first packet of a protocol that is not bound and for each with IPv6
+// options; not for anything else. A program opens, binds, and drops its capabilities; or a privileged one does the first
+// two, and passes what [Transport.Files] returns to a worker that makes a
+// transport of them without any:
+//
+//	files, err := t.Files() // with the protocols bound
+//	cmd := exec.Command("worker")
+//	cmd.ExtraFiles = files // or SCM_RIGHTS, unix(7)
+//	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+//	err = cmd.Start() // and then close the files and t
+//
+//	// In the worker, with the files from descriptor 3 on:
+//	t, err := rawip.FromFiles(nil, files...)
 //
 // # Receiving
 //

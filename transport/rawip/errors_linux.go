@@ -30,6 +30,9 @@ func (t *Transport) bindErrors(p uint8, b *binding) error {
 		if v6 {
 			family = guard.V6
 		}
+		if b.guard.Families()&family == 0 {
+			continue // of the sockets that were passed in
+		}
 		fd, err := unix.FcntlInt(uintptr(b.guard.FD(family)), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			return opError("bind", "fcntl", err)

@@ -133,12 +133,19 @@ func (t *Transport) apply(m sockio.Membership, join bool) error {
 	if len(done) > 0 || !join {
 		return nil
 	}
-	fd, err := t.socket(m.Group.Is6(), unix.IPPROTO_RAW)
-	if err != nil {
-		return err
+	// Any socket does; this one takes no privileges.
+	family := unix.AF_INET
+	if m.Group.Is6() {
+		family = unix.AF_INET6
 	}
-	defer unix.Close(fd)
-	return t.setMembership(m, fd, true)
+	return t.ns.Do(func() error {
+		fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return opError("join", "socket", err)
+		}
+		defer unix.Close(fd)
+		return t.setMembership(m, fd, true)
+	})
 }
 
 // rejoin makes a new socket a member of what was joined before.

@@ -26,6 +26,11 @@ func Open(cfg *Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
+	return start(c, (*Transport).openFamilies)
+}
+
+// start makes a transport of the sockets that sockets opens or adopts.
+func start(c Config, sockets func(t *Transport) error) (*Transport, error) {
 	ns, err := netns.At(c.NetNS)
 	if err != nil {
 		return nil, &net.OpError{Op: "open", Net: name, Err: err}
@@ -37,7 +42,11 @@ func Open(cfg *Config) (*Transport, error) {
 		bound:  make(map[uint8]*binding),
 		groups: make(map[sockio.Membership]bool),
 	}
-	if err := t.open(); err != nil {
+	if err = sockets(t); err == nil {
+		t.setCaps()
+		err = t.open()
+	}
+	if err != nil {
 		t.Close()
 		return nil, err
 	}
@@ -45,14 +54,11 @@ func Open(cfg *Config) (*Transport, error) {
 }
 
 func (t *Transport) open() error {
-	if err := t.openFamilies(); err != nil {
-		return err
-	}
 	var err error
 	if t.router, err = route.Open(&route.Config{NetNS: t.ns.Path()}); err != nil {
 		return &net.OpError{Op: "open", Net: name, Err: err}
 	}
-	if t.cfg.Interface != "" {
+	if t.cfg.Interface != "" && t.ifindex == 0 {
 		err := t.ns.Do(func() error {
 			ifi, err := net.InterfaceByName(t.cfg.Interface)
 			if err == nil {
@@ -89,6 +95,12 @@ func (t *Transport) openFamilies() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// setCaps says what the transport does; of families it is known already.
+func (t *Transport) setCaps() {
+	c := &t.caps
 	c.Name = name
 	c.Batch = t.cfg.Batch
 	c.MaxPacket = maxPacket(c.V6)
@@ -107,7 +119,6 @@ func (t *Transport) openFamilies() error {
 	if c.V6 {
 		c.Known6 = transport.FieldsAll6
 	}
-	return nil
 }
 
 // maxPacket is the longest packet that can be sent: an IPv6 payload length

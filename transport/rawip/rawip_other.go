@@ -6,6 +6,7 @@ package rawip
 
 import (
 	"net/netip"
+	"os"
 
 	"protean/transport"
 )
@@ -19,6 +20,14 @@ func Open(cfg *Config) (*Transport, error) {
 		return nil, err
 	}
 	return nil, unsupported("opening raw sockets on this system")
+}
+
+// FromFiles returns a *transport.UnsupportedError on this system.
+func FromFiles(cfg *Config, files ...*os.File) (*Transport, error) { return Open(cfg) }
+
+// Files returns a *transport.UnsupportedError on this system.
+func (t *Transport) Files() ([]*os.File, error) {
+	return nil, unsupported("raw sockets on this system")
 }
 
 // BufferSize returns 0 on this system.

@@ -3,6 +3,7 @@
 package rawip
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -12,8 +13,8 @@ import (
 
 // A sender is a socket that only sends. With headers included there is one per
 // family, of protocol IPPROTO_RAW. With headers built by the kernel there is
-// one per family and protocol, opened when the first packet of a protocol is
-// sent.
+// one per family and protocol, opened when the protocol is bound or its first
+// packet is sent.
 type sender struct {
 	fd int
 	id int // for the poller
@@ -75,14 +76,14 @@ func (t *Transport) openKernel(v6 bool, protocol uint8) error {
 		{Call: "SO_BROADCAST", Level: unix.SOL_SOCKET, Name: unix.SO_BROADCAST, Value: 1},
 		{Call: "IP_MTU_DISCOVER", Level: unix.SOL_IP, Name: unix.IP_MTU_DISCOVER, Value: unix.IP_PMTUDISC_DONT},
 	}
-	var sa unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{224, 0, 0, 0}} // never assigned
+	var sa unix.Sockaddr = &unix.SockaddrInet4{Addr: senderAddr4.As4()}
 	if v6 {
 		options = []sockio.Option{
 			{Call: "IPV6_HDRINCL", Level: unix.SOL_IPV6, Name: unix.IPV6_HDRINCL, Value: 0},
 			{Call: "IPV6_FLOWINFO_SEND", Level: unix.SOL_IPV6, Name: sockio.FlowInfoSend, Value: 1},
 			{Call: "IPV6_AUTOFLOWLABEL", Level: unix.SOL_IPV6, Name: unix.IPV6_AUTOFLOWLABEL, Value: 0},
 		}
-		sa = &unix.SockaddrInet6{Addr: [16]byte{0xff, 0x0e}} // reserved, RFC 4291 section 2.7.1
+		sa = &unix.SockaddrInet6{Addr: senderAddr6.As16()}
 	}
 	err = dropAll(fd)
 	if err == nil {
@@ -99,6 +100,13 @@ func (t *Transport) openKernel(v6 bool, protocol uint8) error {
 	}
 	return t.addSender(fd, v6, protocol, err, true)
 }
+
+// What sockets that send a protocol are bound to: groups that are never assigned
+// (RFC 5771, section 4) and reserved (RFC 4291, section 2.7.1).
+var (
+	senderAddr4 = netip.AddrFrom4([4]byte{224, 0, 0, 0})
+	senderAddr6 = netip.AddrFrom16([16]byte{0xff, 0x0e})
+)
 
 // addSender makes fd the sender of a family and protocol, or closes it if err
 // is not nil or it is not to be kept.
@@ -128,9 +136,17 @@ func (t *Transport) sender(v6 bool, protocol uint8) (*sender, error) {
 	if v6 && !t.caps.V6 || !v6 && !t.caps.V4 {
 		return nil, nil
 	}
-	// Only the goroutine in Commit comes here.
-	if err := t.openKernel(v6, protocol); err != nil {
-		return nil, err
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	err := t.openSender(v6, protocol)
+	return p.Load(), err
+}
+
+// openSender opens the socket that sends a protocol with headers built by the
+// kernel, if there is none. The caller holds mu.
+func (t *Transport) openSender(v6 bool, protocol uint8) error {
+	if t.cfg.Header == Included || t.senders[sockID(v6, protocol)].Load() != nil {
+		return nil
 	}
-	return p.Load(), nil
+	return t.openKernel(v6, protocol)
 }

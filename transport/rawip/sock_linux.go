@@ -77,13 +77,19 @@ func (s *sock) readDrops() {
 	}
 }
 
-// openSock opens a receiving socket, ready but not yet polled.
+// openSock opens a receiving socket, or takes one that was passed in, ready but
+// not yet polled.
 func (t *Transport) openSock(v6 bool, protocol uint8) (*sock, error) {
-	fd, err := t.socket(v6, int(protocol))
-	if err != nil {
-		return nil, err
+	prepare := receiveAll
+	fd, ok := t.passed.socket(v6, protocol)
+	if !ok {
+		prepare = t.prepare
+		var err error
+		if fd, err = t.socket(v6, int(protocol)); err != nil {
+			return nil, err
+		}
 	}
-	if err := t.prepare(fd, v6, protocol); err != nil {
+	if err := prepare(fd, v6, protocol); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -115,6 +121,10 @@ func (t *Transport) prepare(fd int, v6 bool, protocol uint8) error {
 	}
 	return undrop(fd)
 }
+
+// receiveAll sets up a socket that was passed in. What it has received already is
+// kept.
+func receiveAll(fd int, v6 bool, _ uint8) error { return setOptions(fd, arrivalOptions(v6)) }
 
 // arrivalOptions have the kernel tell what the packet itself does not.
 func arrivalOptions(v6 bool) []sockio.Option {

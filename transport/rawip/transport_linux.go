@@ -26,8 +26,8 @@ type Transport struct {
 	calls sockio.Gate
 	q     queue
 
-	// By sockID, the receiving sockets and those for errors, written under mu, and
-	// the sending ones, written by Open and the goroutine in Commit.
+	// By sockID, the receiving sockets, those for errors, and the sending ones,
+	// written under mu or by Open.
 	socks   [512]atomic.Pointer[sock]
 	errs    [512]atomic.Pointer[sock]
 	senders [512]atomic.Pointer[sender]
@@ -39,6 +39,7 @@ type Transport struct {
 	mu     sync.Mutex
 	bound  map[uint8]*binding
 	groups map[sockio.Membership]bool
+	passed passed
 
 	router *route.Kernel
 
@@ -99,6 +100,7 @@ func (t *Transport) Close() error {
 		for p, b := range t.bound {
 			t.unbind(p, b)
 		}
+		t.passed.close()
 		for i := range t.senders {
 			if s := t.senders[i].Load(); s != nil {
 				s.close()

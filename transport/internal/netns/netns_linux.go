@@ -9,6 +9,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"protean/transport"
 )
 
 // threadPath is resolved by the kernel for the calling thread, unlike
@@ -77,7 +79,8 @@ func (h *Handle) Dup() (*Handle, error) {
 }
 
 // Do runs f inside the namespace and returns f's error, or the reason why the
-// namespace could not be entered, in which case f did not run. f runs locked to
+// namespace could not be entered, a [*transport.PermissionError] without
+// CAP_SYS_ADMIN, in which case f did not run. f runs locked to
 // a thread and returns before Do does. If the calling thread is in the
 // namespace already, f runs on it; otherwise on another goroutine, from which a
 // panic comes back as a [*PanicError] and [runtime.Goexit] as Goexit.
@@ -93,13 +96,27 @@ func (h *Handle) Do(f func() error) error {
 	}
 	return visit(func() error {
 		err := h.control(func(fd int) error {
-			return os.NewSyscallError("setns", unix.Setns(fd, unix.CLONE_NEWNET))
+			return permission("setns", unix.Setns(fd, unix.CLONE_NEWNET))
 		})
 		if err != nil {
 			return fmt.Errorf("netns: enter %v: %w", h.id, err)
 		}
 		return nil
 	}, f)
+}
+
+// permission says what a refused call takes.
+func permission(call string, err error) error {
+	err = os.NewSyscallError(call, err)
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	return &transport.PermissionError{
+		Op:         call,
+		Capability: "CAP_SYS_ADMIN",
+		Hint:       "run as root, or start the program in the network namespace (ip netns exec, nsenter --net)",
+		Err:        err,
+	}
 }
 
 // control runs f with the descriptor held open: a Close at the same time
