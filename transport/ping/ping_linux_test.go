@@ -314,7 +314,13 @@ func TestUnboundAndClosedTransportsDeliverNothing(t *testing.T) {
 		t.Error("a packet of a protocol that is not bound was delivered")
 	}
 	waited := make(chan error, 1)
-	go func() { waited <- tr.Queues()[0].Wait(time.Time{}) }()
+	go func() {
+		var err error
+		for err == nil { // it may return early
+			err = tr.Queues()[0].Wait(time.Time{})
+		}
+		waited <- err
+	}()
 	time.Sleep(10 * time.Millisecond)
 	if err := tr.Close(); err != nil {
 		t.Fatal(err)
