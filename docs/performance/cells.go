@@ -54,6 +54,7 @@ type program struct {
 
 var receivers = []program{
 	{name: "C TPACKET_V3 walk", mode: "v3", many: true},
+	{name: "protean ring V3 alone", worker: "rx-ring"},
 	{name: "protean afpacket V3", worker: "rx-afp-v3", many: true},
 	{name: "gopacket fork afpacket", worker: "rx-afpacket", many: true},
 	{name: "gopacket afpacket", worker: "rx-google"},

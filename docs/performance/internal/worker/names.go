@@ -15,6 +15,7 @@ var open = map[string]func(*Options) (session, error){
 	"rx-afpacket":        func(o *Options) (session, error) { return openFork(o, false) },
 	"rx-afpacket-decode": func(o *Options) (session, error) { return openFork(o, true) },
 	"rx-google":          openGoogle,
+	"rx-ring":            openRing,
 	"rx-rawip":           func(o *Options) (session, error) { return openHost(o, rawIP) },
 
 	"tx-net":      openTxNet,

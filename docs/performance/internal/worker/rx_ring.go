@@ -1,0 +1,69 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package worker
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"protean/ring"
+)
+
+// rxRing is our ring alone, without the transport and the host on it.
+type rxRing struct {
+	fd int
+	rx *ring.Rx
+	*counter
+	lost uint64
+}
+
+func openRing(o *Options) (session, error) {
+	ifi, err := net.InterfaceByName(o.Interface)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	var code []unix.SockFilter
+	for _, i := range filter() {
+		code = append(code, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
+	}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}); err != nil {
+		return nil, err
+	}
+	rx, err := ring.NewRx(fd, &ring.RxConfig{BlockSize: o.Block, Blocks: o.Blocks, Retire: time.Duration(o.Timeout) * time.Millisecond})
+	if err != nil {
+		return nil, err
+	}
+	return &rxRing{fd: fd, rx: rx, counter: newCounter()}, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: ifi.Index})
+}
+
+func (r *rxRing) run() error {
+	var f ring.Frame
+	for {
+		if err := r.rx.Wait(time.Time{}); err != nil {
+			return err
+		}
+		if err := r.rx.Enter(); err != nil {
+			return err
+		}
+		for r.rx.Next(&f) {
+			r.ip(f.Network())
+		}
+		r.rx.Leave()
+	}
+}
+
+func (r *rxRing) close() {
+	if s, err := r.rx.Stats(); err == nil {
+		r.lost = s.Drops
+	}
+	r.rx.Close()
+	unix.Close(r.fd)
+}
+
+func (r *rxRing) counted() (packets, lost uint64) { return r.packets, r.lost }
