@@ -24,6 +24,7 @@ var open = map[string]func(*Options) (session, error){
 	"rx-afp-none":        func(o *Options) (session, error) { return openHost(o, packets(afpacket.None)) },
 
 	"tx-afp":      func(o *Options) (session, error) { return openSender(o, packets(afpacket.None)) },
+	"tx-afp-ring": func(o *Options) (session, error) { return openSender(o, packetSockets(afpacket.None, true)) },
 	"tx-net":      openTxNet,
 	"tx-xnet":     openTxXNet,
 	"tx-mdlayher": openTxMdlayher,
