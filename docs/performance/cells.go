@@ -8,6 +8,7 @@ import (
 
 	"protean/docs/performance/internal/lab"
 	"protean/docs/performance/internal/measure"
+	"protean/docs/performance/internal/worker"
 )
 
 // A cell is one program under one condition: a row of one table.
@@ -39,7 +40,11 @@ func (b *bench) ref(name string, args ...string) measure.Command {
 }
 
 func (b *bench) worker(name string, options ...string) measure.Command {
-	return measure.Command{File: b.p.Worker, Args: append([]string{"worker", name, "if=" + lab.Interface}, options...)}
+	options = append([]string{"if=" + lab.Interface}, options...)
+	if worker.Ours()[name] != nil {
+		return measure.Command{File: b.p.Ours, Args: append([]string{name}, options...)}
+	}
+	return measure.Command{File: b.p.Peers, Args: append([]string{"worker", name}, options...)}
 }
 
 // A program is a receiver, a sender or a responder: a reference program in C

@@ -12,6 +12,7 @@ import (
 
 	"protean/docs/performance/internal/lab"
 	"protean/docs/performance/internal/measure"
+	"protean/docs/performance/internal/peers"
 	"protean/docs/performance/internal/worker"
 	"protean/transport/netlab"
 )
@@ -26,7 +27,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	if len(args) > 0 && args[0] == "worker" {
-		return worker.Main(args[1:])
+		return worker.Main(args[1:], peers.All())
 	}
 	code, done, err := netlab.Enter()
 	if done {
@@ -107,6 +108,10 @@ func measureCells(cells []cell, rounds int, quick bool, out string) error {
 		return err
 	}
 	defer l.Close()
-	b := &bench{lab: l, p: measure.Programs{C: bin, Worker: self}, quick: quick}
+	programs := measure.Programs{C: bin, Peers: self, Ours: filepath.Join(filepath.Dir(self), "ours")}
+	if _, err := os.Stat(programs.Ours); err != nil {
+		return fmt.Errorf("start docs/performance/run, which builds all programs: %w", err)
+	}
+	b := &bench{lab: l, p: programs, quick: quick}
 	return b.report(b.rounds(cells, rounds), out)
 }

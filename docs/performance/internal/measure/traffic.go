@@ -18,8 +18,9 @@ const (
 
 // Programs are the files that are run.
 type Programs struct {
-	C      string // folder of the reference programs
-	Worker string // of the Go workers: this program
+	C     string // folder of the reference programs
+	Peers string // has the workers of others: this program
+	Ours  string // has ours
 }
 
 // A Command is a program with its arguments.

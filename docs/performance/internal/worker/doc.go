@@ -1,7 +1,7 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-// Package worker holds the Go programs that are measured: ours, and what one
-// would use instead. Each runs as a process of its own, started by the harness
+// Package worker holds the Go programs that are measured: ours here, and what one
+// would use instead in package peers. Each runs as a process of its own, started by the harness
 // in a network namespace and on a CPU of its choice. It prints "ready" when
 // its sockets are open, works until SIGTERM, and then prints what it counted as
 // one JSON object, as the reference programs in C do.

@@ -15,7 +15,7 @@ type transportOf func(*Options) (transport.Transport, error)
 
 func rawIP(o *Options) (transport.Transport, error) {
 	// RcvBuf is what getsockopt tells, twice what setsockopt is given.
-	return rawip.Open(&rawip.Config{Interface: o.Interface, RcvBuf: 2 * bufferSize})
+	return rawip.Open(&rawip.Config{Interface: o.Interface, RcvBuf: 2 * BufferSize})
 }
 
 // A host is one of our hosts over one of our transports.
@@ -39,12 +39,12 @@ func newHost(o *Options, open transportOf) (*host, error) {
 	return &host{t, h, ctx, cancel}, nil
 }
 
-func (s *host) run() error {
+func (s *host) Run() error {
 	defer s.t.Close()
 	return s.h.Run(s.ctx)
 }
 
-func (s *host) close() { s.cancel() }
+func (s *host) Close() { s.cancel() }
 
 // lost is what the kernel dropped.
 func (s *host) lost() uint64 {
@@ -61,7 +61,7 @@ type receiver struct {
 	last    byte
 }
 
-func openHost(o *Options, open transportOf) (session, error) {
+func openHost(o *Options, open transportOf) (Session, error) {
 	s, err := newHost(o, open)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func openHost(o *Options, open transportOf) (session, error) {
 			return nil, err
 		}
 	}
-	_, err = s.h.Handle(protocol, r)
+	_, err = s.h.Handle(Protocol, r)
 	return r, err
 }
 
@@ -86,4 +86,4 @@ func (r *receiver) HandlePacket(_ *proto.Env, p *proto.Packet) error {
 	return nil
 }
 
-func (r *receiver) counted() (packets, lost uint64) { return r.packets, r.lost() }
+func (r *receiver) Counted() (packets, lost uint64) { return r.packets, r.lost() }

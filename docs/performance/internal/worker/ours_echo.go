@@ -14,7 +14,7 @@ type responder struct {
 	echoes uint64
 }
 
-func openResponder(o *Options, open transportOf) (session, error) {
+func openResponder(o *Options, open transportOf) (Session, error) {
 	h, err := newHost(o, open)
 	if err != nil {
 		return nil, err
@@ -43,4 +43,4 @@ func (r *responder) HandlePacket(env *proto.Env, p *proto.Packet) error {
 	return s.Commit()
 }
 
-func (r *responder) counted() (packets, lost uint64) { return r.echoes, r.lost() }
+func (r *responder) Counted() (packets, lost uint64) { return r.echoes, r.lost() }

@@ -21,25 +21,25 @@ type sender struct {
 	ended atomic.Bool
 }
 
-func openSender(o *Options, open transportOf) (session, error) {
+func openSender(o *Options, open transportOf) (Session, error) {
 	h, err := newHost(o, open)
 	if err != nil {
 		return nil, err
 	}
-	b, err := h.h.Handle(protocol, proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { return nil }))
+	b, err := h.h.Handle(Protocol, proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { return nil }))
 	if err != nil {
 		return nil, err
 	}
 	return &sender{host: h, s: b.NewSender(), n: o.Size - 34,
-		hd: proto.Header{Src: o.Src, Dst: o.Dst, Protocol: protocol, TTL: 64, Frag: proto.FragNever}}, nil
+		hd: proto.Header{Src: o.Src, Dst: o.Dst, Protocol: Protocol, TTL: 64, Frag: proto.FragNever}}, nil
 }
 
-func (s *sender) run() error {
+func (s *sender) Run() error {
 	done := make(chan error, 1)
-	go func() { done <- s.host.run() }()
+	go func() { done <- s.host.Run() }()
 	for !s.ended.Load() {
 		full := false
-		for range batch {
+		for range Batch {
 			slot, err := s.s.Reserve(s.hd, s.n)
 			if errors.Is(err, transport.ErrNoSlots) {
 				full = true
@@ -69,5 +69,5 @@ func (s *sender) run() error {
 	return <-done
 }
 
-func (s *sender) close()                          { s.ended.Store(true) }
-func (s *sender) counted() (packets, lost uint64) { return s.sent, 0 }
+func (s *sender) Close()                          { s.ended.Store(true) }
+func (s *sender) Counted() (packets, lost uint64) { return s.sent, 0 }

@@ -15,11 +15,11 @@ import (
 type rxRing struct {
 	fd int
 	rx *ring.Rx
-	*counter
+	*Counter
 	lost uint64
 }
 
-func openRing(o *Options) (session, error) {
+func openRing(o *Options) (Session, error) {
 	ifi, err := net.InterfaceByName(o.Interface)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func openRing(o *Options) (session, error) {
 		return nil, err
 	}
 	var code []unix.SockFilter
-	for _, i := range filter() {
+	for _, i := range Filter() {
 		code = append(code, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
 	}
 	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}); err != nil {
@@ -39,10 +39,10 @@ func openRing(o *Options) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rxRing{fd: fd, rx: rx, counter: newCounter()}, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: ifi.Index})
+	return &rxRing{fd: fd, rx: rx, Counter: NewCounter()}, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: ifi.Index})
 }
 
-func (r *rxRing) run() error {
+func (r *rxRing) Run() error {
 	var f ring.Frame
 	for {
 		if err := r.rx.Wait(time.Time{}); err != nil {
@@ -52,13 +52,13 @@ func (r *rxRing) run() error {
 			return err
 		}
 		for r.rx.Next(&f) {
-			r.ip(f.Network())
+			r.IP(f.Network())
 		}
 		r.rx.Leave()
 	}
 }
 
-func (r *rxRing) close() {
+func (r *rxRing) Close() {
 	if s, err := r.rx.Stats(); err == nil {
 		r.lost = s.Drops
 	}
@@ -66,4 +66,4 @@ func (r *rxRing) close() {
 	unix.Close(r.fd)
 }
 
-func (r *rxRing) counted() (packets, lost uint64) { return r.packets, r.lost }
+func (r *rxRing) Counted() (packets, lost uint64) { return r.Packets, r.lost }

@@ -5,19 +5,21 @@ package worker
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 )
 
 const (
-	protocol   = 253
-	bufferSize = 16 << 20
-	batch      = 64
+	Protocol   = 253
+	BufferSize = 16 << 20
+	Batch      = 64
 )
 
 // Options are what the harness tells a worker, as key=value.
@@ -33,11 +35,11 @@ type Options struct {
 	Handlers  int
 }
 
-// A session is a worker at work.
-type session interface {
-	run() error // until close
-	close()     // from another goroutine; once
-	counted() (packets, lost uint64)
+// A Session is a worker at work.
+type Session interface {
+	Run() error // until close
+	Close()     // from another goroutine; once
+	Counted() (packets, lost uint64)
 }
 
 // result is what a worker prints when it ends.
@@ -48,18 +50,22 @@ type result struct {
 	GCs     uint32 `json:"gcs"`     // since SIGUSR1
 }
 
-// Main runs the worker named by the first argument and returns the exit code.
-func Main(args []string) int {
-	if err := work(args); err != nil {
+// An Open opens a worker's sockets.
+type Open func(*Options) (Session, error)
+
+// Main runs the worker of all that is named by the first argument, and returns
+// the exit code.
+func Main(args []string, all map[string]Open) int {
+	if err := work(args, all); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1
 	}
 	return 0
 }
 
-func work(args []string) error {
-	if len(args) == 0 || open[args[0]] == nil {
-		return fmt.Errorf("give one of %s", strings.Join(Names(), ", "))
+func work(args []string, all map[string]Open) error {
+	if len(args) == 0 || all[args[0]] == nil {
+		return fmt.Errorf("give one of %s", strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	}
 	o, err := parse(args[1:])
 	if err != nil {
@@ -67,12 +73,12 @@ func work(args []string) error {
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGUSR1)
-	s, err := open[args[0]](o)
+	s, err := all[args[0]](o)
 	if err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.run() }()
+	go func() { ended <- s.Run() }()
 	fmt.Println("ready")
 	var before, after runtime.MemStats
 	for stop := false; !stop; {
@@ -86,9 +92,9 @@ func work(args []string) error {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	s.close()
+	s.Close()
 	<-ended // an error here says that it was closed
-	packets, lost := s.counted()
+	packets, lost := s.Counted()
 	return json.NewEncoder(os.Stdout).Encode(result{packets, lost, after.Mallocs - before.Mallocs, after.NumGC - before.NumGC})
 }
 

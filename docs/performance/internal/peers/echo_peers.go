@@ -1,10 +1,11 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package worker
+package peers
 
 import (
 	"encoding/binary"
 	"net"
+	"protean/docs/performance/internal/worker"
 
 	"github.com/mdlayher/packet"
 )
@@ -20,7 +21,7 @@ func answer(icmp []byte) bool {
 	return true
 }
 
-func openEchoNet(*Options) (session, error) {
+func openEchoNet(*worker.Options) (worker.Session, error) {
 	c, err := net.ListenIP("ip4:1", nil)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func openEchoNet(*Options) (session, error) {
 	return l, nil
 }
 
-func openEchoMdlayher(o *Options) (session, error) {
+func openEchoMdlayher(o *worker.Options) (worker.Session, error) {
 	ifi, err := net.InterfaceByName(o.Interface)
 	if err != nil {
 		return nil, err

@@ -2,16 +2,17 @@
 
 //go:build cgo
 
-package worker
+package peers
 
 import (
+	"protean/docs/performance/internal/worker"
 	"time"
 
 	"github.com/google/gopacket/afpacket"
 )
 
 // openGoogle is the original gopacket, whose ring needs cgo.
-func openGoogle(o *Options) (session, error) {
+func openGoogle(o *worker.Options) (worker.Session, error) {
 	t, err := afpacket.NewTPacket(
 		afpacket.OptInterface(o.Interface), afpacket.TPacketVersion3, afpacket.OptFrameSize(2048),
 		afpacket.OptBlockSize(o.Block), afpacket.OptNumBlocks(o.Blocks),
@@ -21,7 +22,7 @@ func openGoogle(o *Options) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rxAfpacket{counter: newCounter()}
+	r := &rxAfpacket{Counter: worker.NewCounter()}
 	r.read = func() ([]byte, error) {
 		data, _, err := t.ZeroCopyReadPacketData()
 		if err == afpacket.ErrTimeout {
@@ -34,5 +35,5 @@ func openGoogle(o *Options) (session, error) {
 		t.Close()
 		return uint64(v3.Drops()), err
 	}
-	return r, t.SetBPF(filter())
+	return r, t.SetBPF(worker.Filter())
 }

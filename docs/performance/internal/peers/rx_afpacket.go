@@ -1,9 +1,10 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package worker
+package peers
 
 import (
 	"errors"
+	"protean/docs/performance/internal/worker"
 	"sync/atomic"
 	"time"
 
@@ -19,14 +20,14 @@ type rxAfpacket struct {
 	end    func() (lost uint64, err error)
 	decode bool
 	ended  atomic.Bool
-	*counter
+	*worker.Counter
 	lost uint64
 }
 
 var errIdle = errors.New("idle")
 
 // openFork is the fork.
-func openFork(o *Options, decode bool) (session, error) {
+func openFork(o *worker.Options, decode bool) (worker.Session, error) {
 	t, err := afpacket.NewTPacket(
 		afpacket.OptInterface(o.Interface), afpacket.TPacketVersion3, afpacket.OptFrameSize(2048),
 		afpacket.OptBlockSize(o.Block), afpacket.OptNumBlocks(o.Blocks),
@@ -36,7 +37,7 @@ func openFork(o *Options, decode bool) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rxAfpacket{decode: decode, counter: newCounter()}
+	r := &rxAfpacket{decode: decode, Counter: worker.NewCounter()}
 	r.read = func() ([]byte, error) {
 		data, _, err := t.ZeroCopyReadPacketData()
 		if err == afpacket.ErrTimeout {
@@ -49,10 +50,10 @@ func openFork(o *Options, decode bool) (session, error) {
 		t.Close()
 		return uint64(v3.Drops()), err
 	}
-	return r, t.SetBPF(filter())
+	return r, t.SetBPF(worker.Filter())
 }
 
-func (r *rxAfpacket) run() error {
+func (r *rxAfpacket) Run() error {
 	var eth layers.Ethernet
 	var ip layers.IPv4
 	var payload gopacket.Payload
@@ -68,11 +69,11 @@ func (r *rxAfpacket) run() error {
 			return err
 		}
 		if !r.decode {
-			r.ip(data[14:])
+			r.IP(data[14:])
 			continue
 		}
-		if err := parser.DecodeLayers(data, &decoded); err == nil && ip.Protocol == protocol {
-			r.handle(ip.Payload)
+		if err := parser.DecodeLayers(data, &decoded); err == nil && ip.Protocol == worker.Protocol {
+			r.Handle(ip.Payload)
 		}
 	}
 	var err error
@@ -80,5 +81,5 @@ func (r *rxAfpacket) run() error {
 	return err
 }
 
-func (r *rxAfpacket) close()                          { r.ended.Store(true) }
-func (r *rxAfpacket) counted() (packets, lost uint64) { return r.packets, r.lost }
+func (r *rxAfpacket) Close()                          { r.ended.Store(true) }
+func (r *rxAfpacket) Counted() (packets, lost uint64) { return r.Packets, r.lost }

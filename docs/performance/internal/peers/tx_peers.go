@@ -1,9 +1,10 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package worker
+package peers
 
 import (
 	"net"
+	"protean/docs/performance/internal/worker"
 	"syscall"
 
 	"github.com/mdlayher/packet"
@@ -11,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A loop is a session that calls a function until it is closed.
+// A loop is a worker.Session that calls a function until it is closed.
 type loop struct {
 	step  func() (int, error)
 	stop  func() error
 	count uint64
 }
 
-func (l *loop) run() error {
+func (l *loop) Run() error {
 	for {
 		n, err := l.step()
 		if err != nil {
@@ -28,11 +29,11 @@ func (l *loop) run() error {
 	}
 }
 
-func (l *loop) close()                          { l.stop() }
-func (l *loop) counted() (packets, lost uint64) { return l.count, 0 }
+func (l *loop) Close()                          { l.stop() }
+func (l *loop) Counted() (packets, lost uint64) { return l.count, 0 }
 
 // openTxNet is net.IPConn.WriteTo, whose header the kernel builds.
-func openTxNet(o *Options) (session, error) {
+func openTxNet(o *worker.Options) (worker.Session, error) {
 	c, err := net.ListenIP("ip4:253", nil)
 	if err != nil {
 		return nil, err
@@ -48,13 +49,13 @@ func openTxNet(o *Options) (session, error) {
 
 // openTxXNet is WriteBatch of golang.org/x/net/ipv4, whose header the kernel
 // builds.
-func openTxXNet(o *Options) (session, error) {
+func openTxXNet(o *worker.Options) (worker.Session, error) {
 	c, err := net.ListenIP("ip4:253", nil)
 	if err != nil {
 		return nil, err
 	}
 	p := ipv4.NewPacketConn(c)
-	ms := make([]ipv4.Message, batch)
+	ms := make([]ipv4.Message, worker.Batch)
 	for i := range ms {
 		ms[i].Buffers = [][]byte{make([]byte, o.Size-34)}
 		ms[i].Addr = &net.IPAddr{IP: o.Dst.AsSlice()}
@@ -68,7 +69,7 @@ func openTxXNet(o *Options) (session, error) {
 }
 
 // openTxMdlayher is github.com/mdlayher/packet.
-func openTxMdlayher(o *Options) (session, error) {
+func openTxMdlayher(o *worker.Options) (worker.Session, error) {
 	ifi, err := net.InterfaceByName(o.Interface)
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func openTxMdlayher(o *Options) (session, error) {
 	buf, to := make([]byte, o.Size), &packet.Addr{HardwareAddr: o.MAC[:]}
 	l := &loop{stop: c.Close}
 	l.step = func() (int, error) {
-		frame(buf, [6]byte(ifi.HardwareAddr), o, l.count)
+		worker.Frame(buf, [6]byte(ifi.HardwareAddr), o, l.count)
 		_, err := c.WriteTo(buf, to)
 		return 1, ignoreFull(err)
 	}

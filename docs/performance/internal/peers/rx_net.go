@@ -1,21 +1,22 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package worker
+package peers
 
 import (
 	"net"
+	"protean/docs/performance/internal/worker"
 
 	"golang.org/x/net/ipv4"
 )
 
-func openNet(*Options) (session, error) {
+func openNet(*worker.Options) (worker.Session, error) {
 	c, err := listen()
-	return &rxNet{c, newCounter()}, err
+	return &rxNet{c, worker.NewCounter()}, err
 }
 
-func openXNet(*Options) (session, error) {
+func openXNet(*worker.Options) (worker.Session, error) {
 	c, err := listen()
-	return &rxXNet{c, newCounter()}, err
+	return &rxXNet{c, worker.NewCounter()}, err
 }
 
 // listen opens a raw socket through package net, with a large buffer.
@@ -30,32 +31,32 @@ func listen() (*net.IPConn, error) {
 // rxNet is net.IPConn.ReadFrom.
 type rxNet struct {
 	c *net.IPConn
-	*counter
+	*worker.Counter
 }
 
-func (r *rxNet) run() error {
+func (r *rxNet) Run() error {
 	buf := make([]byte, 65536)
 	for {
 		n, _, err := r.c.ReadFrom(buf)
 		if err != nil {
 			return err
 		}
-		r.handle(buf[:n])
+		r.Handle(buf[:n])
 	}
 }
 
-func (r *rxNet) close()                          { r.c.Close() }
-func (r *rxNet) counted() (packets, lost uint64) { return r.packets, 0 }
+func (r *rxNet) Close()                          { r.c.Close() }
+func (r *rxNet) Counted() (packets, lost uint64) { return r.Packets, 0 }
 
 // rxXNet is ReadBatch of golang.org/x/net/ipv4.
 type rxXNet struct {
 	c *net.IPConn
-	*counter
+	*worker.Counter
 }
 
-func (r *rxXNet) run() error {
+func (r *rxXNet) Run() error {
 	p := ipv4.NewPacketConn(r.c)
-	ms := make([]ipv4.Message, batch)
+	ms := make([]ipv4.Message, worker.Batch)
 	for i := range ms {
 		ms[i].Buffers = [][]byte{make([]byte, 2048)}
 	}
@@ -65,10 +66,10 @@ func (r *rxXNet) run() error {
 			return err
 		}
 		for i := range ms[:n] {
-			r.ip(ms[i].Buffers[0][:ms[i].N])
+			r.IP(ms[i].Buffers[0][:ms[i].N])
 		}
 	}
 }
 
-func (r *rxXNet) close()                          { r.c.Close() }
-func (r *rxXNet) counted() (packets, lost uint64) { return r.packets, 0 }
+func (r *rxXNet) Close()                          { r.c.Close() }
+func (r *rxXNet) Counted() (packets, lost uint64) { return r.Packets, 0 }

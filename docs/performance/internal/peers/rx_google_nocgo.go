@@ -2,10 +2,14 @@
 
 //go:build !cgo
 
-package worker
+package peers
 
-import "errors"
+import (
+	"errors"
 
-func openGoogle(*Options) (session, error) {
+	"protean/docs/performance/internal/worker"
+)
+
+func openGoogle(*worker.Options) (worker.Session, error) {
 	return nil, errors.New("this ring needs cgo, and so a C compiler when the harness is built")
 }

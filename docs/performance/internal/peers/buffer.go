@@ -1,9 +1,10 @@
 // Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
 
-package worker
+package peers
 
 import (
 	"errors"
+	"protean/docs/performance/internal/worker"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +18,7 @@ func force(c syscall.Conn) error {
 	}
 	var bad error
 	err = raw.Control(func(fd uintptr) {
-		bad = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bufferSize)
+		bad = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, worker.BufferSize)
 	})
 	return errors.Join(err, bad)
 }

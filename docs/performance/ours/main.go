@@ -1,0 +1,13 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+// Command ours is the program that is measured where the project is: without what
+// the harness and its peers bring along, which would count as its memory.
+package main
+
+import (
+	"os"
+
+	"protean/docs/performance/internal/worker"
+)
+
+func main() { os.Exit(worker.Main(os.Args[1:], worker.Ours())) }
