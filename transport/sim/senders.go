@@ -16,43 +16,62 @@ import (
 // meanwhile has not waited for it.
 
 // A quiet finds out whether other goroutines run. A processor that looks for
-// work counts as running one, for microseconds. That is waited for only as long
-// as it may matter: at first, and while there is more than one call of Commit
-// between two barriers.
+// work counts as running one, for microseconds, and one whose thread the kernel
+// has put aside for milliseconds. That is waited for only as long as it may
+// matter: at first, and while there is more than one call of Commit between two
+// barriers.
 type quiet struct {
 	counts  [2]metrics.Sample
 	round   uint64 // of the loop, of the last Commit
 	careful int    // for so many more rounds
+	naps    int    // that may still be taken in vain
 }
 
 const (
 	carefulFirst = 64
 	carefulAgain = 256
 	quietReads   = 3   // in a row: the runtime's counts are approximate
-	mostReads    = 300 // others may be busy that have nothing to do with this
+	spinReads    = 300 // before the first nap
+	mostNaps     = 100 // in a row: others may be busy that have nothing to do with this
+	vainNaps     = 10 * mostNaps
 )
 
 func (q *quiet) init() {
 	q.counts[0].Name = "/sched/goroutines/running:goroutines"
 	q.counts[1].Name = "/sched/goroutines/runnable:goroutines"
 	q.careful = carefulFirst
+	q.naps = vainNaps
 }
 
 // wait returns when the caller is the only goroutine that could run.
 func (q *quiet) wait() {
-	for i, n := 0, 0; i < mostReads && n < quietReads; i++ {
+	left := min(q.naps, mostNaps)
+	for i, n := 0, 0; n < quietReads; i++ {
 		metrics.Read(q.counts[:])
 		switch running, runnable := q.counts[0].Value.Uint64(), q.counts[1].Value.Uint64(); {
+		case runnable == 0 && running <= 1:
+			if n++; n == 1 {
+				// While the world is being stopped, a processor that has
+				// stopped is not counted, whatever it was at. Through the
+				// scheduler one comes only when the world goes on.
+				runtime.Gosched()
+			}
+			continue
 		case runnable > 0:
-			n = 0
 			runtime.Gosched()
-		case running > 1 && q.careful > 0:
-			n = 0
-		case running > 1:
+		case q.careful == 0:
 			return
-		default:
-			n++
 		}
+		n = 0
+		if i < spinReads {
+			continue
+		}
+		if left == 0 {
+			q.naps = max(0, q.naps-mostNaps)
+			return
+		}
+		left--
+		nap()
 	}
 }
 

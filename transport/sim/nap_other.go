@@ -1,0 +1,11 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+//go:build !linux
+
+package sim
+
+import "runtime"
+
+// nap lets other goroutines run. Portably there is no sleep in real time from
+// inside a bubble.
+func nap() { runtime.Gosched() }
