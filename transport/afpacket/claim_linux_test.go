@@ -140,6 +140,7 @@ var claimed = []netip.Addr{netip.MustParseAddr("10.77.1.200"), netip.MustParseAd
 // A claimed address is as good as one of the kernel's, with the interface's
 // hardware address or one of its own.
 func TestAClaimedAddressIsReached(t *testing.T) {
+	t.Parallel() // it waits for the kernel
 	for name, c := range map[string]Config{
 		"V3": {}, "V2": {Ring: V2}, "no ring": {Ring: None}, "transmit ring": {TxRing: true}, "all": {All: true},
 		"cooked": {Cooked: true, Ring: V2}, "cooked, no ring": {Cooked: true, Ring: None},

@@ -22,16 +22,29 @@ func small(c Config) Config {
 	return c
 }
 
+// TestKeepsTheContract covers every pair of a ring, a socket type, a sender, a
+// number of queues and a family, where both can be: the default with both
+// families, the others with one. What they do is to wait for the kernel, so they
+// do it at the same time, each between namespaces of its own.
 func TestKeepsTheContract(t *testing.T) {
+	var kinds sync.WaitGroup
+	defer kinds.Wait()
 	for _, c := range []struct {
 		name string
 		cfg  Config
 	}{
 		{"V3", Config{}},
-		{"V2, four queues, transmit ring", Config{Ring: V2, Queues: 4, TxRing: true}},
-		{"no ring, cooked", Config{Ring: None, Cooked: true}},
+		{"V3, four queues, transmit ring, IPv6", Config{Queues: 4, TxRing: true, V6: true}},
+		{"V3, cooked, IPv4", Config{Cooked: true, V4: true}},
+		{"V2, four queues, cooked, IPv6", Config{Ring: V2, Queues: 4, Cooked: true, V6: true}},
+		{"V2, transmit ring, IPv4", Config{Ring: V2, TxRing: true, V4: true}},
+		{"no ring, four queues, IPv4", Config{Ring: None, Queues: 4, V4: true}},
+		{"no ring, transmit ring, IPv6", Config{Ring: None, TxRing: true, V6: true}},
+		{"no ring, cooked, IPv6", Config{Ring: None, Cooked: true, V6: true}},
 	} {
-		t.Run(c.name, func(t *testing.T) { keepsContract(t, c.cfg, transporttest.Poison) })
+		kinds.Go(func() {
+			t.Run(c.name, func(t *testing.T) { keepsContract(t, c.cfg, transporttest.Poison, true) })
+		})
 	}
 }
 
@@ -49,22 +62,22 @@ func TestEveryCombinationKeepsTheContract(t *testing.T) {
 					}
 					c := Config{Ring: r, Cooked: cooked, TxRing: sender, Queues: queues}
 					name := fmt.Sprintf("ring %d, cooked %v, transmit ring %v, %d queues", r, cooked, sender, queues)
-					t.Run(name+", bare", func(t *testing.T) { keepsContract(t, c, nil) })
-					t.Run(name+", poisoned", func(t *testing.T) { keepsContract(t, c, transporttest.Poison) })
+					t.Run(name+", bare", func(t *testing.T) { keepsContract(t, c, nil, false) })
+					t.Run(name+", poisoned", func(t *testing.T) { keepsContract(t, c, transporttest.Poison, false) })
 				}
 			}
 		}
 	}
-	t.Run("every protocol's socket", func(t *testing.T) { keepsContract(t, Config{All: true}, transporttest.Poison) })
-	t.Run("reassembled by the kernel", func(t *testing.T) { keepsContract(t, Config{Defrag: true}, transporttest.Poison) })
+	t.Run("every protocol's socket", func(t *testing.T) { keepsContract(t, Config{All: true}, transporttest.Poison, false) })
+	t.Run("reassembled by the kernel", func(t *testing.T) { keepsContract(t, Config{Defrag: true}, transporttest.Poison, false) })
 	t.Run("spread by a program", func(t *testing.T) {
-		keepsContract(t, Config{Queues: 4, Spread: ByProgram}, transporttest.Poison)
+		keepsContract(t, Config{Queues: 4, Spread: ByProgram}, transporttest.Poison, false)
 	})
 }
 
-func keepsContract(t *testing.T, cfg Config, wrap func(transport.Transport) transport.Transport) {
+func keepsContract(t *testing.T, cfg Config, wrap func(transport.Transport) transport.Transport, parallel bool) {
 	lab := netlab.Test(t, netlab.Pair())
-	transporttest.Run(t, transporttest.Config{Make: func(tb testing.TB) transporttest.Pair {
+	transporttest.Run(t, transporttest.Config{Parallel: parallel, Make: func(tb testing.TB) transporttest.Pair {
 		// Both at once: making a ring waits for the kernel.
 		var trs [2]*Transport
 		var errs [2]error

@@ -176,6 +176,7 @@ func TestMTUAndAddressesAreFollowed(t *testing.T) {
 // TestOpenReadAndClose opens and closes with packets coming and goroutines
 // reading. With -cycles 1000 -race it takes a minute.
 func TestOpenReadAndClose(t *testing.T) {
+	t.Parallel() // it waits for the kernel
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	w := tap(t, a, b)

@@ -86,6 +86,11 @@ func TestWhatIsCountedAsSentHasArrived(t *testing.T) {
 func TestANeighbourThatDoesNotAnswerIsAnError(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a := lab.Node("a")
+	for _, name := range []string{"net.ipv4.neigh.eth0.retrans_time_ms", "net.ipv6.neigh.eth0.retrans_time_ms"} {
+		if err := a.Sysctl(name, "200"); err != nil { // a second otherwise, three times
+			t.Fatal(err)
+		}
+	}
 	tr := open(t, a, Config{})
 	dead := netip.MustParseAddr("10.77.1.200")
 	dead6 := netip.MustParseAddr("fd77:1::200")
@@ -109,6 +114,7 @@ func TestANeighbourThatDoesNotAnswerIsAnError(t *testing.T) {
 }
 
 func TestOnlySoManyPacketsWaitForANeighbour(t *testing.T) {
+	t.Parallel() // it waits for a second
 	lab := netlab.Test(t, netlab.Pair())
 	a := lab.Node("a")
 	tr := open(t, a, Config{})

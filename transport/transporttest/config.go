@@ -25,6 +25,11 @@ type Config struct {
 	// Window is the most packets under way at once, so that no queue between
 	// the two overflows. 0 means 32.
 	Window int
+
+	// Parallel says that other tests run at the same time, so that what a
+	// subtest leaves over cannot be told from theirs. It is then looked for at
+	// the end of all, by [Checked] or [Main], and not after each subtest.
+	Parallel bool
 }
 
 // A Pair is two transports, open and able to block, that reach each other
