@@ -81,6 +81,18 @@ func (q *queue) failed(w *outwait, err error) {
 	q.inner.Wake()
 }
 
+// noteLink has it told how an interface is now, once for each interface as long
+// as nobody receives.
+func (q *queue) noteLink(now *transport.Interface) {
+	for i := range q.notes.n {
+		if e := q.notes.at(i); e.Kind == transport.LinkChanged && e.Interface.Index == now.Index {
+			e.Interface = now
+			return
+		}
+	}
+	*q.notes.add() = transport.Event{Kind: transport.LinkChanged, Interface: now}
+}
+
 // lent is the memory that a queue has lent as slots. Slot.Ref is 1 plus the
 // index into it.
 type lent struct {

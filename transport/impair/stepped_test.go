@@ -344,3 +344,35 @@ func TestSettingsThatAreWrongAreRefused(t *testing.T) {
 		t.Error("an ability of the transport below is not found")
 	}
 }
+
+func TestMTUsThatChangeWhileNobodyReceivesAreToldOnce(t *testing.T) {
+	p := newPair(t, false)
+	d, err := impair.New(p.ta, nil)
+	check(t, err)
+	it, _ := transport.As[*impair.Transport](d)
+	got := &program{tb: t, t: d}
+	_, err = got.Poll(p.n.Now()) // what the network has to tell at first
+	check(t, err)
+	for i := range 500 {
+		check(t, it.Set(impair.Pipeline{impair.MTU{Bytes: 500 + i, Refuse: true}}, nil))
+	}
+	got.events = nil
+	_, err = got.Poll(p.n.Now())
+	check(t, err)
+	check(t, err)
+	mtus := map[int]int{}
+	for _, e := range got.events {
+		if e.Kind == transport.LinkChanged {
+			mtus[e.Interface.Index] = e.Interface.MTU
+		}
+	}
+	all := d.Interfaces()
+	if len(got.events) != len(all) {
+		t.Errorf("%d events about %d interfaces", len(got.events), len(all))
+	}
+	for _, i := range all {
+		if mtus[i.Index] != 999 || i.MTU != 999 {
+			t.Errorf("interface %s: told an MTU of %d, has %d, want 999", i.Name, mtus[i.Index], i.MTU)
+		}
+	}
+}

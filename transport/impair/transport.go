@@ -145,7 +145,7 @@ func (t *Transport) Set(out, in Pipeline) error {
 		q := t.queues[0]
 		for k := range all {
 			t.shrink(&all[k])
-			*q.notes.add() = transport.Event{Kind: transport.LinkChanged, Interface: &all[k]}
+			q.noteLink(&all[k])
 		}
 		q.inner.Wake()
 	}

@@ -104,7 +104,8 @@
 // Links go up and down ([Link.SetUp]), are removed, and change their MTU;
 // interfaces come and go and change their addresses; nodes crash and restart;
 // partitions keep nodes apart ([Network.Partition]). [Network.At] has any of
-// this done at a given time. Handles are told by events of kind LinkChanged.
+// this done at a given time. Handles are told by events of kind LinkChanged; who
+// has not received for a while is told once of each interface, how it is now.
 // [Network.Tap] shows every packet and what becomes of it.
 //
 // # Limitations

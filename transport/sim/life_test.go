@@ -143,6 +143,41 @@ func TestActionsHaveTheirPlaceInTheOrderOfEvents(t *testing.T) {
 	}
 }
 
+func TestWhoDoesNotReceiveIsToldHowInterfacesAreInTheEnd(t *testing.T) {
+	p := newPair(t, nil, nil)
+	extra := mustPort(t)(p.b.AddInterface("eth1", prefixes("10.7.0.2/24")...))
+	for i := range 1000 {
+		p.link.SetUp(i%2 != 0)
+		check(t, p.pb.SetMTU(1400+i))
+		if i == 500 {
+			check(t, extra.AddAddress(prefixes("10.8.0.2/24")[0]))
+			check(t, extra.Remove())
+		}
+	}
+	p.link.SetUp(false)
+	last := map[int]transport.Interface{}
+	all := receive(t, p.tb)
+	for _, g := range all {
+		if g.event != transport.LinkChanged {
+			t.Fatalf("event %+v", g)
+		}
+		last[g.iface.Index] = *g.iface
+	}
+	if len(all) != 2 || len(last) != 2 {
+		t.Errorf("%d events about %d interfaces, want one about each of two", len(all), len(last))
+	}
+	if i := last[p.pb.Index()]; i.Up || i.MTU != 2399 || i.Removed {
+		t.Errorf("the interface that changed last: %+v", i)
+	}
+	if i := last[extra.Index()]; !i.Removed || i.Up || len(i.Prefixes) != 0 {
+		t.Errorf("the interface that was removed: %+v", i)
+	}
+	p.link.SetUp(true)
+	if all := receive(t, p.tb); len(all) != 1 || !all[0].iface.Up {
+		t.Errorf("the next change: %+v", all)
+	}
+}
+
 func TestInterfacesChange(t *testing.T) {
 	p := newPair(t, nil, nil)
 	receive(t, p.tb)

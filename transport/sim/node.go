@@ -187,7 +187,21 @@ func (nd *Node) usable() error {
 func (nd *Node) linkChanged(p *Port) {
 	for _, t := range nd.handles {
 		i := p.snapshot()
-		t.notes.push(note{kind: transport.LinkChanged, iface: &i})
+		t.noteLink(&i)
 		t.ready()
 	}
+}
+
+// noteLink has t told how an interface is now. A note about the same interface
+// that waits still is brought up to date instead, so that there is at most one
+// for each, also if nobody receives. An interface that is removed does not change
+// any more.
+func (t *Transport) noteLink(now *transport.Interface) {
+	for i := range t.notes.n {
+		if n := t.notes.at(i); n.kind == transport.LinkChanged && n.iface.Index == now.Index {
+			n.iface = now
+			return
+		}
+	}
+	t.notes.push(note{kind: transport.LinkChanged, iface: now})
 }

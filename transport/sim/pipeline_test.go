@@ -52,17 +52,17 @@ func TestALinkIsChangedAtAnInstant(t *testing.T) {
 	}))
 	check(t, p.n.At(start.Add(2*time.Second), func() { check(t, p.link.Set(nil)) }))
 	receive(t, p.ta)
+	var mtus []int
 	for i := range 30 {
 		check(t, send(t, p.ta, ip4(addrA, addrB, 60)))
 		check(t, p.n.Run(100*time.Millisecond))
 		if n := len(packets(receive(t, p.tb))); (n == 1) != (i < 10 || i >= 20) {
 			t.Errorf("at %v, %d packets arrive", time.Duration(i)*100*time.Millisecond, n)
 		}
-	}
-	var mtus []int
-	for _, g := range receive(t, p.ta) {
-		if g.event == transport.LinkChanged {
-			mtus = append(mtus, g.iface.MTU)
+		for _, g := range receive(t, p.ta) {
+			if g.event == transport.LinkChanged {
+				mtus = append(mtus, g.iface.MTU)
+			}
 		}
 	}
 	if len(mtus) != 2 || mtus[0] != 1300 || mtus[1] != 1500 {
