@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,31 @@ func TestBadNodesAndInterfacesAreRefused(t *testing.T) {
 	}
 	_, err = a.Open(&sim.OpenConfig{Queue: -1})
 	wrong(t, err, "Queue")
+}
+
+func TestBadKernelSettingsAreRefused(t *testing.T) {
+	n := sim.New(nil)
+	a := mustNode(t)(n.Node("a"))
+	for _, c := range []struct {
+		cfg   sim.KernelConfig
+		words []string
+	}{
+		{sim.KernelConfig{Burst: -1}, []string{"Burst", "negative"}},
+		{sim.KernelConfig{Silent: 1 << 15}, []string{"Silent", "not known"}},
+		{sim.KernelConfig{AskFor: 10 * 366 * 24 * time.Hour}, []string{"AskFor", "year"}},
+	} {
+		wrong(t, a.SetKernel(&c.cfg), append(c.words, "node a")...)
+	}
+	check(t, a.SetKernel(&sim.KernelConfig{PerSecond: math.MaxInt32, Burst: math.MaxInt32}))
+	if strconv.IntSize == 32 {
+		return // an int has no more
+	}
+	for _, k := range []int64{math.MaxInt32 + 1, 1e10, math.MaxInt64} {
+		wrong(t, a.SetKernel(&sim.KernelConfig{PerSecond: int(k)}), "PerSecond", "more than 2147483647")
+		wrong(t, a.SetKernel(&sim.KernelConfig{Burst: int(k)}), "Burst", "more than 2147483647")
+		_, err := n.Router("r", &sim.KernelConfig{PerSecond: int(k)})
+		wrong(t, err, "node r", "PerSecond")
+	}
 }
 
 func TestABadEpochIsRefused(t *testing.T) {

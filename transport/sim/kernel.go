@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -53,7 +54,8 @@ type KernelConfig struct {
 
 	// PerSecond and Burst limit the ICMP errors to all destinations together
 	// (net.ipv4.icmp_msgs_per_sec, icmp_msgs_burst). Zero means 1000 and 50, a
-	// negative PerSecond no limit.
+	// negative PerSecond no limit. Neither is more than 2^31-1, which is the most
+	// that Linux takes.
 	PerSecond, Burst int
 
 	// AskFor is how long a neighbour is asked for before its packets are given
@@ -151,6 +153,10 @@ func newKernel(nodeName string, cfg *KernelConfig) (*kernel, error) {
 		return bad("Silent", fmt.Sprintf("has kinds that are not known: %#x", c.Silent&^AllMessages))
 	case c.Burst < 0:
 		return bad("Burst", "is negative")
+	case c.Burst > math.MaxInt32:
+		return bad("Burst", fmt.Sprintf("of %d is more than %d", c.Burst, math.MaxInt32))
+	case c.PerSecond > math.MaxInt32:
+		return bad("PerSecond", fmt.Sprintf("of %d is more than %d; a negative one is no limit", c.PerSecond, math.MaxInt32))
 	case max(c.Interval, c.Interval6, c.AskFor) > maxDelay:
 		return bad("Interval, Interval6 or AskFor", "is more than a year")
 	}
