@@ -192,6 +192,11 @@ func (c *Config) withDefaults() (Config, error) {
 	case d.BlockSize < 0 || d.BlockSize > maxBlock || d.Blocks < 0 || d.RetireTimeout < 0:
 		return d, configError("a ring's size or time is out of range")
 	}
+	if d.Spread == ByProgram {
+		if err := d.Fanout.Check(); err != nil {
+			return d, configError(err.Error())
+		}
+	}
 	for _, p := range d.Lock {
 		if err := transport.CheckProtocol(int(p), d.V6); err != nil {
 			return d, err

@@ -3,6 +3,8 @@
 package filter
 
 import (
+	"fmt"
+
 	"golang.org/x/net/bpf"
 
 	"protean/proto/wire"
@@ -19,12 +21,33 @@ type Fanout struct {
 	// start: ports, a GRE key, a session or a security parameter index. It
 	// counts for packets that are whole, of IPv6 those without extension headers;
 	// so a peer's fragments go to one queue and its other packets to all. A
-	// packet that ends before these bytes goes to the first queue.
+	// packet that ends before these bytes goes to the first queue. An offset of
+	// more than MaxPayloadOff is an error in [Fanout.Check], and to Program one
+	// that no packet reaches.
 	Payload    bool
 	PayloadOff uint32
 
 	// FlowLabel spreads by the IPv6 flow label too, which fragments repeat.
 	FlowLabel bool
+}
+
+// MaxPayloadOff is the largest offset of four bytes in a payload: the length of an
+// IPv6 payload is a field of 16 bits.
+const MaxPayloadOff = 65535 - 4
+
+// Check says what is wrong with a Fanout, as a *[FanoutError].
+func (f *Fanout) Check() error {
+	if f.Payload && f.PayloadOff > MaxPayloadOff {
+		return &FanoutError{f.PayloadOff}
+	}
+	return nil
+}
+
+// A FanoutError says that a [Fanout] asks for bytes that no packet has.
+type FanoutError struct{ PayloadOff uint32 }
+
+func (e *FanoutError) Error() string {
+	return fmt.Sprintf("Fanout.PayloadOff of %d is more than %d: no payload is that long", e.PayloadOff, MaxPayloadOff)
 }
 
 // Program returns the program for PACKET_FANOUT_DATA. Its value is a hash, of
@@ -79,8 +102,10 @@ func (f *Fanout) Program() []bpf.RawInstruction {
 		}
 		b.do(bpf.LoadConstant{Dst: bpf.RegX, Val: wire.IPv6HeaderLen})
 		b.at(payload) // with the length of the IP header in X
+		// Beyond 1 MiB the sum would be an offset from the start of the frame.
+		off := min(f.PayloadOff, MaxPayloadOff+1)
 		b.do(
-			bpf.LoadIndirect{Off: b.base + f.PayloadOff, Size: 4},
+			bpf.LoadIndirect{Off: b.base + off, Size: 4},
 			bpf.LoadScratch{Dst: bpf.RegX, N: saved},
 			bpf.ALUOpX{Op: bpf.ALUOpXor}, bpf.TAX{},
 		)

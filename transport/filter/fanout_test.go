@@ -4,8 +4,10 @@ package filter_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"protean/proto/wire"
@@ -72,6 +74,28 @@ func TestFanoutSpreadsAndKeepsFragmentsTogether(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+func TestFanoutByBytesThatNoPacketHas(t *testing.T) {
+	for _, off := range []uint32{0, 40, filter.MaxPayloadOff} {
+		if err := (&filter.Fanout{Payload: true, PayloadOff: off}).Check(); err != nil {
+			t.Errorf("offset %d: %v", off, err)
+		}
+	}
+	if err := (&filter.Fanout{PayloadOff: 1 << 30}).Check(); err != nil {
+		t.Errorf("an offset that does not count: %v", err)
+	}
+	a4, b4 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	for _, off := range []uint32{filter.MaxPayloadOff + 1, 1 << 20, 1<<20 + 12, 1<<32 - 1} {
+		f := filter.Fanout{Payload: true, PayloadOff: off}
+		var e *filter.FanoutError
+		if err := f.Check(); !errors.As(err, &e) || e.PayloadOff != off || !strings.Contains(err.Error(), "65531") {
+			t.Errorf("offset %d: %v", off, err)
+		}
+		if q := run(t, emulate(t, f.Program(), 14), frame{proto: wire.EtherTypeIPv4, link: make([]byte, 14), data: packet4(a4, b4, 253, 0, "12345678")}); q != 0 {
+			t.Errorf("offset %d: a packet has a hash of bytes it does not have, %d", off, q)
 		}
 	}
 }
