@@ -50,8 +50,9 @@
 //
 // To touch a ring that was unmapped kills the process, and no recover helps. Close
 // therefore waits until the reader is outside of Enter and Leave, and rather
-// fails than to unmap under it. No finalizer unmaps: a ring that is not closed
-// stays, with its socket, until the process ends.
+// fails than to unmap under it. Nor does the garbage collector unmap: a ring that
+// is dropped and not closed stays, with its socket, until the process ends, and
+// [Leaked] counts it.
 //
 // Rings exist on Linux only. The rest, the reading of a ring in any memory, is
 // portable and tested and fuzzed as such.

@@ -24,7 +24,8 @@ func (e *ConfigError) Error() string {
 }
 
 // An OptionError says which socket option the kernel refused. It unwraps to the
-// errno: EPERM or EACCES without the privilege, ENOMEM when there is no memory
+// errno: EPERM or EACCES where a sandbox forbids it, since the kernel asks for
+// CAP_NET_RAW when the socket is made and not here, ENOMEM when there is no memory
 // for a ring of that size, EBUSY when the socket has a ring already, EINVAL for
 // sizes the kernel does not take.
 type OptionError struct {

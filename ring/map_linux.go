@@ -5,6 +5,7 @@ package ring
 import (
 	"errors"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,7 @@ type Rx struct {
 	cfg    RxConfig
 	counts counts
 	waiter waiter
+	leak   runtime.Cleanup // counts the ring unless Close stops it
 }
 
 // NewRx makes the ring of a packet socket and maps it. The socket must not be
@@ -57,6 +59,7 @@ func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 	r := &Rx{cfg: c}
 	r.cursor.init(mem, c.V2, c.BlockSize, c.Blocks, c.FrameSize)
 	r.waiter.init(own, r.pending)
+	r.leak = watch(r)
 	return r, nil
 }
 
@@ -120,6 +123,7 @@ func (r *Rx) Ready() bool {
 func (r *Rx) Close() error {
 	return r.gate.shut(r.waiter.wake, func() error {
 		mem := r.mem
+		r.leak.Stop()
 		r.cursor.forget()
 		return errors.Join(r.count(), r.waiter.close(), os.NewSyscallError("munmap", unix.Munmap(mem)))
 	})

@@ -5,6 +5,7 @@ package ring
 import (
 	"errors"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type Tx struct {
 	gate gate
 	fd   int
 	cfg  TxConfig
+	leak runtime.Cleanup // counts the ring unless Close stops it
 }
 
 // NewTx makes the transmit ring of a packet socket and maps it. The socket has to
@@ -48,7 +50,9 @@ func NewTx(fd int, cfg *TxConfig) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{fd: fd, cfg: c, ring: txRing{mem: mem, frame: c.FrameSize, n: c.Frames, max: c.MaxFrame}}, nil
+	t := &Tx{fd: fd, cfg: c, ring: txRing{mem: mem, frame: c.FrameSize, n: c.Frames, max: c.MaxFrame}}
+	t.leak = watch(t)
+	return t, nil
 }
 
 // Config returns the configuration with all defaults resolved.
@@ -147,6 +151,7 @@ func (t *Tx) Drain(until time.Time) (left int) {
 // the user does not leave within some seconds.
 func (t *Tx) Close() error {
 	return t.gate.shut(func() {}, func() error {
+		t.leak.Stop()
 		return os.NewSyscallError("munmap", unix.Munmap(t.ring.mem))
 	})
 }

@@ -78,7 +78,8 @@
 // 8 MiB, which the kernel allocates at once. Slots are a block of Batch times
 // 64 KiB of address space, of which packets of up to 1500 bytes touch 128 KiB
 // in all. Neither receiving nor sending allocates, but for packets that wait for
-// a neighbour.
+// a neighbour. A Transport that is dropped and not closed stays until the process
+// ends, and goes on: the goroutines that follow the kernel hold it.
 //
 // # Limitations
 //
