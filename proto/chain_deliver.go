@@ -36,6 +36,9 @@ func (q *queue) deliverChain(c *chain, p *Packet) {
 		switch {
 		case !ok:
 			reason = transport.Closed
+		case err == nil && b == q.inside:
+			q.insideTaken++
+			return
 		case err == nil:
 			b.stats.taken.Add(1)
 			return
@@ -60,6 +63,7 @@ func (q *queue) observe(b *Binding, p *Packet) (seen bool) {
 		v := recover()
 		q.pkt, q.by, q.again = nil, nil, true
 		q.out.abandon()
+		q.comeOut()
 		if v == nil { // runtime.Goexit
 			q.release()
 			return
@@ -100,38 +104,48 @@ func (q *queue) handle(b *Binding, p *Packet) (err error, ok bool) {
 // handleConcurrent calls a handler without the lock, once per queue at a time,
 // with an Env of the queue's own.
 func (q *queue) handleConcurrent(b *Binding, p *Packet) (err error, ok bool) {
-	if !b.enter() {
-		return nil, false
+	if b != q.inside {
+		if !q.goInside(b) {
+			return nil, false
+		}
+		q.wantsEnd(b)
 	}
-	env := b.envs[q.index]
-	defer func() { // also when the handler panics
-		env.live = false
-		b.leave()
-	}()
+	q.out.nowOK, q.out.slot.open = false, false
+	q.by, q.pkt = b, p
+	err = b.handler.HandlePacket(q.insideEnv, p)
+	q.by, q.pkt = nil, nil
+	return err, true
+}
+
+// goInside makes b the Concurrent binding that the loop counts as a user of. It
+// stays one for the packets that follow: all queues count in the same place, and
+// with a count for each packet they would wait for each other.
+func (q *queue) goInside(b *Binding) bool {
+	q.comeOut()
+	if !b.enter() {
+		return false
+	}
 	q.release() // a loop must not hold one handler's lock while inside another
 	if !b.started.Load() {
 		b.lock.lock() // Start is running
 		b.lock.unlock()
 	}
-	q.wantsEnd(b)
-	env.live = true
-	q.out.nowOK, q.out.slot.open = false, false
-	q.by, q.pkt = b, p
-	err = b.handler.HandlePacket(env, p)
-	q.by, q.pkt = nil, nil
-	return err, true
+	q.inside, q.insideEnv = b, b.envs[q.index]
+	q.insideEnv.live = true
+	return true
 }
 
-func (q *queue) endConcurrent(b *Binding) {
-	if !b.enter() {
+// comeOut undoes goInside, and counts what was taken meanwhile.
+func (q *queue) comeOut() {
+	b := q.inside
+	if b == nil {
 		return
 	}
-	env := b.envs[q.index]
-	defer func() {
-		env.live = false
-		b.leave()
-	}()
-	q.release()
-	env.live = true
-	q.endBatch(b, env)
+	if q.insideTaken != 0 {
+		b.stats.taken.Add(q.insideTaken)
+		q.insideTaken = 0
+	}
+	q.insideEnv.live = false
+	q.inside, q.insideEnv = nil, nil
+	b.leave()
 }

@@ -72,6 +72,42 @@ func TestConcurrentHandlersPanicIsContained(t *testing.T) {
 	}
 }
 
+// The loop stays inside of a Concurrent handler from one packet to the next, but
+// not while it holds another one's lock, nor after the pass.
+func TestConcurrentAndOtherHandlersTakeTurns(t *testing.T) {
+	h, q := blockHost(t, nil, 252, 253, 254)
+	var of [3]atomic.Int32
+	var bindings []*proto.Binding
+	for i := range of {
+		script := script{
+			packet: func(*proto.Env, *proto.Packet) error { of[i].Add(1); return nil },
+			end:    func(*proto.Env) error { of[i].Add(1000); return nil },
+		}
+		if protocol := uint8(252 + i); protocol == 253 {
+			bindings = append(bindings, handle(t, h, protocol, &script))
+		} else {
+			bindings = append(bindings, handle(t, h, protocol, &concurrent{script: script}))
+		}
+	}
+	for range 10 { // passes
+		q.limit = 30
+		if _, err := h.Poll(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, b := range bindings {
+		if n := of[i].Load(); n != 10*1000+100 {
+			t.Errorf("handler %d: %d packets and %d ends of batches, want 100 and 10", i, n%1000, n/1000)
+		}
+		if s := b.Stats(); s.Taken != 100 {
+			t.Errorf("handler %d has taken %d", i, s.Taken)
+		}
+		if err := b.Close(); err != nil { // waits for those inside: none must be left
+			t.Error(err)
+		}
+	}
+}
+
 func TestCloseWhilePacketsArrive(t *testing.T) {
 	for range 20 {
 		n := prototest.LivePair(t, nil)

@@ -29,9 +29,13 @@ type queue struct {
 	netErr NetworkError
 	again  bool       // a panic ended Recv: there may be more
 	by     *Binding   // handling it, if not cur
+	inside *Binding   // the Concurrent one that the loop is inside of
 	ended  []*Binding // want EndBatch at the end of this pass
 	counts queueCounts
 	stats  queueStats // counts, published
+
+	insideEnv   *Env   // inside's Env for this queue
+	insideTaken uint64 // packets that it has taken
 }
 
 // queueCounts are plain numbers, since atomics per packet would be felt; they
@@ -75,6 +79,7 @@ func (q *queue) recovered(v any) {
 	}
 	q.pkt, q.by, q.again = nil, nil, true
 	q.out.abandon()
+	q.comeOut()
 	b.drop(transport.HandlerPanic)
 	if v == nil {
 		q.release()
@@ -136,6 +141,7 @@ func (q *queue) refused(b *Binding, err error) {
 // closed in the meantime.
 func (q *queue) switchTo(b *Binding) bool {
 	q.release()
+	q.comeOut()
 	env := b.envs[q.index]
 	if !b.acquire(env) {
 		return false
@@ -186,13 +192,16 @@ func (q *queue) finish() {
 		for i, b := range ended {
 			ended[i] = nil
 			if b.concurrent {
-				q.endConcurrent(b)
+				if b == q.inside || q.goInside(b) {
+					q.endBatch(b, q.insideEnv)
+				}
 			} else if b == q.cur || q.switchTo(b) {
 				q.endBatch(b, q.env)
 			}
 		}
 	}
 	q.release()
+	q.comeOut()
 	if q.out.n != 0 {
 		q.out.flushAll()
 	}
@@ -212,6 +221,7 @@ func (q *queue) endBatch(b *Binding, env *Env) {
 	defer func() {
 		if !returned {
 			q.release() // also if it ends its goroutine, which is no panic
+			q.comeOut()
 		}
 	}()
 	defer b.contain(&q.out)
