@@ -4,6 +4,7 @@ package frag_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -92,33 +93,52 @@ func benchFeed(b *testing.B, c *frag.Config, p [][]byte) {
 	}
 }
 
-// BenchmarkInterleaved: the fragments of 1000 datagrams take turns. One op is
+// BenchmarkCopy is what reassembly cannot do without, as a measure of it: the
+// payload of one fragment is copied to its place in a datagram of 45.
+func BenchmarkCopy(b *testing.B) {
+	for _, size := range []int{1480, 1448} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			p := load(4, 45, size)
+			whole := make([]byte, 45*size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				k := i % 45
+				copy(whole[k*size:], p[k][20:])
+			}
+		})
+	}
+}
+
+// BenchmarkInterleaved: the fragments of many datagrams take turns. One op is
 // one fragment.
 func BenchmarkInterleaved(b *testing.B) {
 	for _, c := range []struct {
-		name string
-		size int
-	}{{"1480", 1480}, {"64", 64}} {
+		name    string
+		n, size int
+	}{{"1480", 1000, 1480}, {"64", 1000, 64}, {"4096x1480", 4096, 1480}} {
 		b.Run(c.name, func(b *testing.B) {
 			p := load(4, 2, c.size)
-			r := frag.NewReassembler(nil)
+			// With room for all that are in flight; otherwise they displace one another.
+			r := frag.NewReassembler(&frag.Config{MaxBytes: 64 << 20})
 			var d frag.Datagram
 			done := 0
 			feed := func(n int) {
 				for i := range n {
-					k := i / 1000 % 2
-					setID(p[k], uint32(i%1000+i/2000*1000))
+					k := i / c.n % 2
+					setID(p[k], uint32(i%c.n+i/(2*c.n)*c.n))
 					if r.Feed(int64(i), p[k], frag.Meta{}, &d) == frag.Complete {
 						done++
 					}
 				}
 			}
-			feed(4000)
+			feed(4 * c.n)
 			done = 0
 			b.ReportAllocs()
 			b.ResetTimer()
 			feed(b.N)
-			if b.N%2000 == 0 && done != b.N/2 {
+			if whole := b.N / (2 * c.n) * c.n; done < whole {
 				b.Fatalf("%d datagrams from %d fragments", done, b.N)
 			}
 		})
