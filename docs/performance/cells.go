@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"protean/docs/performance/internal/lab"
@@ -23,6 +24,7 @@ type cell struct {
 type bench struct {
 	lab   *lab.Lab
 	p     measure.Programs
+	ring  string // the tests of package ring
 	quick bool
 }
 
@@ -61,6 +63,7 @@ var receivers = []program{
 	{name: "C TPACKET_V3 walk", mode: "v3", many: true},
 	{name: "protean ring V3 alone", worker: "rx-ring"},
 	{name: "protean afpacket V3", worker: "rx-afp-v3", many: true},
+	{name: "Go floor TPACKET_V3", worker: "rx-floor"},
 	{name: "gopacket fork afpacket", worker: "rx-afpacket", many: true},
 	{name: "gopacket afpacket", worker: "rx-google"},
 	{name: "gopacket fork afpacket, decoding", worker: "rx-afpacket-decode"},
@@ -68,6 +71,8 @@ var receivers = []program{
 	{name: "C recvmmsg packet", mode: "packet"},
 	{name: "protean afpacket, no ring", worker: "rx-afp-none"},
 	{name: "mdlayher/packet", worker: "rx-mdlayher"},
+	{name: "gVisor fdbased PacketMMap", worker: "rx-gvisor-mmap"},
+	{name: "gVisor fdbased RecvMMsg", worker: "rx-gvisor-recvmmsg"},
 	{name: "C recvmmsg raw", mode: "raw"},
 	{name: "protean rawip", worker: "rx-rawip"},
 	{name: "net.IPConn", worker: "rx-net"},
@@ -80,6 +85,7 @@ var senders = []program{
 	{name: "protean afpacket", worker: "tx-afp"},
 	{name: "protean afpacket, transmit ring", worker: "tx-afp-ring"},
 	{name: "mdlayher/packet", worker: "tx-mdlayher"},
+	{name: "trafgen", worker: "tx-trafgen"},
 	{name: "C sendmmsg raw", mode: "raw"},
 	{name: "protean rawip", worker: "tx-rawip"},
 	{name: "net.IPConn", worker: "tx-net"},
@@ -96,19 +102,50 @@ var responders = []program{
 	{name: "protean afpacket V3, 1 ms", worker: "echo-afp-v3", options: []string{"timeout=1"}},
 	{name: "net.IPConn", worker: "echo-net"},
 	{name: "mdlayher/packet", worker: "echo-mdlayher"},
+	{name: "gVisor stack, PacketMMap", worker: "echo-gvisor-mmap"},
+	{name: "gVisor stack, RecvMMsg", worker: "echo-gvisor-recvmmsg"},
 }
 
-// receive makes a cell of a receiver under a load.
-func receive(table string, p program, x float64, load measure.Load, options ...string) cell {
+// receiver returns how a receiver is started: by its mode if it is a reference,
+// otherwise by its options and more of them.
+func (b *bench) receiver(p program, args, options []string) measure.Command {
+	if p.mode != "" {
+		return b.ref("rx", append([]string{p.mode, lab.Interface}, args...)...)
+	}
+	return b.worker(p.worker, append(slices.Clone(p.options), options...)...)
+}
+
+// receive makes a cell of a receiver under a load. args are for a reference,
+// options for a worker.
+func receive(table string, p program, x float64, load measure.Load, args, options []string) cell {
 	return cell{Table: table, Name: p.name, X: x, run: func(b *bench) (measure.Sample, error) {
-		c := b.ref("rx", p.mode, lab.Interface)
-		if p.mode == "" {
-			c = b.worker(p.worker, append(p.options, options...)...)
-		}
 		l := load
 		l.For = b.seconds(0.8)
-		return measure.Receive(b.lab, b.p, c, l)
+		return measure.Receive(b.lab, b.p, b.receiver(p, args, options), l)
 	}}
+}
+
+// send makes a cell of a sender of frames of so many bytes. With more than one
+// piece they are what is cut.
+func send(table string, p program, x float64, size, batch, pieces int) cell {
+	return cell{Table: table, Name: p.name, X: x, run: func(b *bench) (measure.Sample, error) {
+		return measure.Send(b.lab, b.sender(p, size, batch), b.seconds(0.8), pieces)
+	}}
+}
+
+func (b *bench) sender(p program, size, batch int) measure.Command {
+	mac, src, dst := lab.NowhereMAC.String(), b.lab.SrcA.String(), lab.Nowhere.String()
+	if p.mode != "" {
+		return b.ref("tx", p.mode, lab.Interface, mac, src, dst, fmt.Sprint(size), fmt.Sprint(batch))
+	}
+	return b.worker(p.worker, "mac="+mac, "src="+src, "dst="+dst, option("size", size), option("batch", batch))
+}
+
+func (b *bench) responder(p program) measure.Command {
+	if p.mode != "" {
+		return b.ref("echo", p.mode, lab.Interface)
+	}
+	return b.worker(p.worker, append([]string{"src=" + b.lab.SrcA.String(), "mac=" + b.lab.MACA.String()}, p.options...)...)
 }
 
 func rxCells() (cells []cell) {
@@ -122,7 +159,7 @@ func rxCells() (cells []cell) {
 		{"rx 1500 B 100 kpps", measure.Load{Size: 1500, Rate: 100_000}},
 	} {
 		for _, p := range receivers {
-			cells = append(cells, receive(l.table, p, 0, l.load))
+			cells = append(cells, receive(l.table, p, 0, l.load, nil, nil))
 		}
 	}
 	return cells
@@ -131,13 +168,7 @@ func rxCells() (cells []cell) {
 func txCells() (cells []cell) {
 	for _, size := range []int{60, 1500} {
 		for _, p := range senders {
-			cells = append(cells, cell{Table: fmt.Sprintf("tx %d B", size), Name: p.name, run: func(b *bench) (measure.Sample, error) {
-				c := b.ref("tx", p.mode, lab.Interface, lab.NowhereMAC.String(), b.lab.SrcA.String(), lab.Nowhere.String(), fmt.Sprint(size))
-				if p.mode == "" {
-					c = b.worker(p.worker, "mac="+lab.NowhereMAC.String(), "src="+b.lab.SrcA.String(), "dst="+lab.Nowhere.String(), fmt.Sprintf("size=%d", size))
-				}
-				return measure.Send(b.lab, c, b.seconds(0.8))
-			}})
+			cells = append(cells, send(fmt.Sprintf("tx %d B", size), p, 0, size, worker.Batch, 0))
 		}
 	}
 	return cells
@@ -146,14 +177,10 @@ func txCells() (cells []cell) {
 func rttCells() (cells []cell) {
 	for _, at := range []struct {
 		table string
-		cpu   int
-	}{{"rtt same CPU", 0}, {"rtt other CPU", 1}} {
+		cpu   string
+	}{{"rtt same CPU", measure.SenderCPU}, {"rtt other CPU", measure.ReceiverCPU}} {
 		for _, p := range responders {
 			cells = append(cells, cell{Table: at.table, Name: p.name, run: func(b *bench) (measure.Sample, error) {
-				c := b.ref("echo", p.mode, lab.Interface)
-				if p.mode == "" {
-					c = b.worker(p.worker, p.options...)
-				}
 				if err := b.lab.KernelEcho(false); err != nil {
 					return nil, err
 				}
@@ -162,42 +189,9 @@ func rttCells() (cells []cell) {
 				if b.quick {
 					count = 300
 				}
-				return measure.Echo(b.lab, b.p, c, at.cpu, count)
+				return measure.Echo(b.lab, b.p, b.responder(p), at.cpu, count)
 			}})
 		}
-	}
-	return cells
-}
-
-// scaleCells vary one condition each.
-func scaleCells() (cells []cell) {
-	for _, p := range receivers {
-		if !p.many {
-			continue
-		}
-		for _, flows := range []int{1, 100, 10_000, 100_000} {
-			cells = append(cells, receive("scale flows", p, float64(flows), measure.Load{Size: 60, Rate: 200_000, Flows: flows}))
-		}
-		for _, size := range []int{60, 128, 256, 512, 1024, 1500} {
-			cells = append(cells, receive("scale frame size", p, float64(size), measure.Load{Size: size, Rate: 100_000}))
-		}
-		for _, rate := range []int{1_000, 10_000, 50_000, 100_000, 200_000, 400_000} {
-			cells = append(cells, receive("scale rate", p, float64(rate), measure.Load{Size: 60, Rate: rate}))
-		}
-		if p.worker == "" {
-			continue
-		}
-		for _, kib := range []int{64, 256, 1024, 4096} {
-			cells = append(cells, receive("scale block size", p, float64(kib), measure.Load{Size: 60, Rate: 200_000},
-				fmt.Sprintf("block=%d", kib<<10), fmt.Sprintf("blocks=%d", 16384/kib)))
-		}
-	}
-	ours := receivers[1]
-	for _, queues := range []int{1, 2, 4} {
-		cells = append(cells, receive("scale queues", ours, float64(queues), measure.Load{Size: 60, Rate: 200_000, Flows: 1000}, fmt.Sprintf("queues=%d", queues)))
-	}
-	for _, handlers := range []int{1, 16, 128} {
-		cells = append(cells, receive("scale handlers", ours, float64(handlers), measure.Load{Size: 60, Rate: 200_000}, fmt.Sprintf("handlers=%d", handlers)))
 	}
 	return cells
 }

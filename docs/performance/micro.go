@@ -3,44 +3,72 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"protean/docs/performance/internal/report"
 )
 
-// benchmarks are the packages' own, by part. They run in one process each time,
-// peers beside ours, and need no network.
-var benchmarks = map[string][]struct{ pkg, pattern string }{
-	"frag":     {{"./proto/frag", "."}},
-	"dispatch": {{"./transport", "Load"}, {"./proto", "Dispatch|Reply|SteppedEcho|Timer"}},
+// benchmarks are the packages' own, by part: ours in the module above this one,
+// those of peers that only this one knows beside them. They need no network.
+var benchmarks = map[string][]struct{ dir, pkg, pattern string }{
+	"frag":     {{"../..", "./proto/frag", "."}, {".", "./internal/peers", "Fragments"}},
+	"dispatch": {{"../..", "./transport", "Load"}, {"../..", "./proto", "Dispatch|Reply|SteppedEcho|Timer"}},
 }
 
-// microBenchmarks runs a part's benchmarks and keeps what they print, which is
-// what benchstat reads.
+// test compiles a package's tests.
+func test(dir, pkg, file string) error {
+	cmd := exec.Command("go", "test", "-c", "-o", file, pkg)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("tests of %s: %w", pkg, err)
+	}
+	return nil
+}
+
+// microBenchmarks runs a part's benchmarks in turn, several times over, and keeps
+// what they print, which is what benchstat reads, and what comes of it.
 func microBenchmarks(part string, rounds int, quick bool, out string) error {
-	root, err := filepath.Abs("../..")
+	bin, err := os.MkdirTemp("", "protean-performance")
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(out, part+".txt"))
-	if err != nil {
+	defer os.RemoveAll(bin)
+	var programs []string
+	for i, b := range benchmarks[part] {
+		programs = append(programs, filepath.Join(bin, strconv.Itoa(i)+".test"))
+		if err := test(b.dir, b.pkg, programs[i]); err != nil {
+			return err
+		}
+	}
+	time := "0.3s"
+	if quick {
+		time = "10x"
+	}
+	var text bytes.Buffer
+	var rows []*report.Row
+	for range rounds {
+		for i, b := range benchmarks[part] {
+			var one bytes.Buffer
+			cmd := exec.Command(programs[i], "-test.run=^$", "-test.bench="+b.pattern, "-test.benchmem", "-test.benchtime="+time)
+			cmd.Dir = filepath.Join(b.dir, b.pkg)
+			cmd.Stdout, cmd.Stderr = &one, os.Stderr
+			if err := cmd.Run(); err != nil {
+				return fmt.Errorf("benchmarks of %s: %w\n%s", b.pkg, err, one.Bytes())
+			}
+			os.Stderr.Write(one.Bytes())
+			text.Write(one.Bytes())
+			if rows, err = report.Bench(rows, part, &one, load()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(out, part+".txt"), text.Bytes(), 0o644); err != nil {
 		return err
 	}
-	defer f.Close()
-	for _, b := range benchmarks[part] {
-		time := "0.5s"
-		if quick {
-			time = "10x"
-		}
-		cmd := exec.Command("go", "test", "-run", "^$", "-bench", b.pattern, "-benchmem", "-benchtime", time, "-count", strconv.Itoa(rounds), b.pkg)
-		cmd.Dir = root
-		cmd.Stdout, cmd.Stderr = io.MultiWriter(f, os.Stdout), os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("benchmarks of %s: %w", b.pkg, err)
-		}
-	}
-	return f.Close()
+	return report.Write(out, rows)
 }

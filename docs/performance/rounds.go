@@ -37,7 +37,7 @@ func (b *bench) rounds(cells []cell, n int) []*report.Row {
 
 func brief(s measure.Sample) string {
 	var out []string
-	for _, m := range []string{measure.CPU, measure.Rate, measure.Loss, measure.P50, measure.P99, measure.Allocs} {
+	for _, m := range []string{measure.CPU, measure.Rate, measure.Loss, measure.P50, measure.P99, measure.Allocs, measure.Frame} {
 		if v, ok := s[m]; ok {
 			out = append(out, fmt.Sprintf("%s %.4g", m, v))
 		}

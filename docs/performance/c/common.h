@@ -23,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 64
+#define BATCH 64 /* unless told otherwise */
+#define MAX_BATCH 1024
 #define PROTO 253
 #define RCVBUF (16 << 20)
 

@@ -1,8 +1,8 @@
 /* Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE. */
 
-/* rx MODE IFNAME [BLOCK_KIB BLOCKS TIMEOUT_MS]: receives IPv4 protocol 253.
- * MODE is v3 (TPACKET_V3 ring), packet (recvmmsg on a packet socket) or raw
- * (recvmmsg on a raw socket). For every packet version, lengths and protocol are
+/* rx v3 IFNAME [BLOCK_KIB BLOCKS TIMEOUT_MS]
+ * rx packet|raw IFNAME [BATCH BUFFER_BYTES]: receives IPv4 protocol 253: by a
+ * TPACKET_V3 ring, by recvmmsg on a packet socket, or on a raw socket. For every packet version, lengths and protocol are
  * checked, and a function is called through a pointer; the header checksum is
  * not, so that this is the least that a receiver can do. */
 #include "common.h"
@@ -78,51 +78,57 @@ static void ring(const char *ifname, int block, int blocks, int timeout)
 	printf("{\"packets\":%lu,\"bytes\":%lu,\"bad\":%lu,\"lost\":%u}\n", packets, bytes, bad, st.tp_drops);
 }
 
-static void messages(int fd, int skip)
+static void messages(int fd, int skip, int batch, int size)
 {
-	static uint8_t buf[BATCH][2048];
-	static struct mmsghdr m[BATCH];
-	static struct iovec iov[BATCH];
+	static struct mmsghdr m[MAX_BATCH];
+	static struct iovec iov[MAX_BATCH];
+	uint8_t *buf = malloc((size_t)batch * size);
 
-	for (int i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){ buf[i], sizeof(buf[i]) };
+	if (!buf)
+		fail("malloc");
+	for (int i = 0; i < batch; i++) {
+		iov[i] = (struct iovec){ buf + (size_t)i * size, size };
 		m[i].msg_hdr.msg_iov = &iov[i];
 		m[i].msg_hdr.msg_iovlen = 1;
 	}
 	ready();
 	while (!stopped) {
-		int n = recvmmsg(fd, m, BATCH, MSG_WAITFORONE, NULL);
+		int n = recvmmsg(fd, m, batch, MSG_WAITFORONE, NULL);
 
 		for (int i = 0; i < n; i++)
-			packet(buf[i] + skip, m[i].msg_len - skip);
+			packet((uint8_t *)iov[i].iov_base + skip, m[i].msg_len - skip);
 	}
 	printf("{\"packets\":%lu,\"bytes\":%lu,\"bad\":%lu}\n", packets, bytes, bad);
 }
 
 int main(int argc, char **argv)
 {
-	int fd;
+	int fd, batch, size;
 
 	if (argc < 3)
 		return 2;
+	batch = argc > 3 ? atoi(argv[3]) : BATCH;
+	size = argc > 4 ? atoi(argv[4]) : 2048;
 	if (!strcmp(argv[1], "v3")) {
 		int block = (argc > 3 ? atoi(argv[3]) : 1024) << 10;
 
 		ring(argv[2], block, argc > 4 ? atoi(argv[4]) : 16, argc > 5 ? atoi(argv[5]) : 10);
 		return 0;
 	}
+	if (batch < 1 || batch > MAX_BATCH || size < 64)
+		return 2;
 	if (!strcmp(argv[1], "packet")) {
 		fd = packet_socket(SOCK_RAW);
 		accept_proto(fd);
 		big_buffer(fd);
 		bind_packet(fd, argv[2], ETH_P_IP);
-		messages(fd, 14);
+		messages(fd, 14, batch, size);
 		return 0;
 	}
 	fd = socket(AF_INET, SOCK_RAW, PROTO);
 	if (fd < 0)
 		fail("socket(SOCK_RAW)");
 	big_buffer(fd);
-	messages(fd, 0);
+	messages(fd, 0, batch, size);
 	return 0;
 }

@@ -1,13 +1,15 @@
 /* Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE. */
 
-/* tx MODE IFNAME DST_MAC SRC_IP DST_IP FRAME_BYTES: sends IPv4 protocol 253 as
+/* tx MODE IFNAME DST_MAC SRC_IP DST_IP FRAME_BYTES [BATCH]: sends IPv4 protocol 253 as
  * fast as it can until SIGTERM. MODE is packet (sendmmsg on a packet socket),
- * ring (PACKET_TX_RING, TPACKET_V2) or raw (sendmmsg on a raw socket with
- * IP_HDRINCL). Each packet's header is written anew, as a sender's would be. */
+ * ring (PACKET_TX_RING, TPACKET_V2), raw (sendmmsg on a raw socket with
+ * IP_HDRINCL), or kernel (sendmmsg on a raw socket without, for which the kernel
+ * builds headers, and cuts what is larger than the MTU). Each packet's header is
+ * written anew, as a sender's would be. */
 #include "common.h"
 
 static uint8_t mac[6], own[6], src[4], dst[4];
-static int size;
+static int size, batch = BATCH;
 static uint64_t sent;
 
 static void frame(uint8_t *p)
@@ -20,20 +22,24 @@ static void frame(uint8_t *p)
 	memcpy(p + 34, &sent, 8);
 }
 
-static void messages(int fd, int raw)
+/* skip is how much of a frame the kernel builds. */
+static void messages(int fd, int skip)
 {
-	static uint8_t buf[BATCH][2048];
-	static struct mmsghdr m[BATCH];
-	static struct iovec iov[BATCH];
+	static struct mmsghdr m[MAX_BATCH];
+	static struct iovec iov[MAX_BATCH];
 	struct sockaddr_in to = { .sin_family = AF_INET };
-	int skip = raw ? 14 : 0;
+	int stride = size < 2048 ? 2048 : size + 64;
+	uint8_t *buf = calloc(batch, stride);
+
+	if (!buf)
+		fail("calloc");
 
 	memcpy(&to.sin_addr, dst, 4);
-	for (int i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){ buf[i] + skip, size - skip };
+	for (int i = 0; i < batch; i++) {
+		iov[i] = (struct iovec){ buf + (size_t)i * stride + skip, size - skip };
 		m[i].msg_hdr.msg_iov = &iov[i];
 		m[i].msg_hdr.msg_iovlen = 1;
-		if (raw) {
+		if (skip) {
 			m[i].msg_hdr.msg_name = &to;
 			m[i].msg_hdr.msg_namelen = sizeof(to);
 		}
@@ -42,10 +48,10 @@ static void messages(int fd, int raw)
 	while (!stopped) {
 		int done = 0;
 
-		for (int i = 0; i < BATCH; i++)
-			frame(buf[i]);
-		while (done < BATCH && !stopped) {
-			int n = sendmmsg(fd, m + done, BATCH - done, 0);
+		for (int i = 0; i < batch; i++)
+			frame(buf + (size_t)i * stride);
+		while (done < batch && !stopped) {
+			int n = sendmmsg(fd, m + done, batch - done, 0);
 
 			if (n > 0)
 				done += n;
@@ -74,7 +80,7 @@ static void ring(int fd)
 	while (!stopped) {
 		int n = 0;
 
-		for (; n < BATCH; n++) {
+		for (; n < batch; n++) {
 			struct tpacket2_hdr *h = (void *)(mem + (size_t)at * 2048);
 
 			if (__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & 7)
@@ -92,11 +98,14 @@ static void ring(int fd)
 
 int main(int argc, char **argv)
 {
-	int fd, one = 1, raw;
+	int fd, one = 1, skip = 0;
 
-	if (argc != 7)
+	if (argc < 7)
 		return 2;
-	raw = !strcmp(argv[1], "raw");
+	if (!strcmp(argv[1], "raw"))
+		skip = 14;
+	if (!strcmp(argv[1], "kernel"))
+		skip = 34;
 	fd = packet_socket(SOCK_RAW);
 	bind_packet(fd, argv[2], 0);
 	own_mac(fd, argv[2], own);
@@ -104,11 +113,13 @@ int main(int argc, char **argv)
 	parse_ip(argv[4], src);
 	parse_ip(argv[5], dst);
 	size = atoi(argv[6]);
-	if (size < 42 || size > 1514)
+	if (argc > 7)
+		batch = atoi(argv[7]);
+	if (size < 42 || size > (skip == 34 ? 65535 + 14 : 1514) || batch < 1 || batch > MAX_BATCH)
 		return 2;
-	if (raw) {
+	if (skip) {
 		close(fd);
-		fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+		fd = socket(AF_INET, SOCK_RAW, skip == 14 ? IPPROTO_RAW : PROTO);
 		if (fd < 0)
 			fail("socket(SOCK_RAW)");
 	} else {
@@ -117,7 +128,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "ring"))
 		ring(fd);
 	else
-		messages(fd, raw);
+		messages(fd, skip);
 	printf("{\"packets\":%lu}\n", sent);
 	return 0;
 }

@@ -32,7 +32,7 @@ type Lab struct {
 	*netlab.Lab
 	A, B       *netlab.Node // sender and receiver
 	SrcA, DstB netip.Addr
-	MACB       net.HardwareAddr
+	MACA, MACB net.HardwareAddr
 	sink       int
 }
 
@@ -43,7 +43,7 @@ func New() (*Lab, error) {
 		return nil, err
 	}
 	a, b := l.Node("a"), l.Node("b")
-	lab := &Lab{Lab: l, A: a, B: b, SrcA: a.Addr4(), DstB: b.Addr4(), MACB: b.Interfaces()[0].HardwareAddr, sink: -1}
+	lab := &Lab{Lab: l, A: a, B: b, SrcA: a.Addr4(), DstB: b.Addr4(), MACA: a.Interfaces()[0].HardwareAddr, MACB: b.Interfaces()[0].HardwareAddr, sink: -1}
 	if err := lab.prepare(); err != nil {
 		lab.Close()
 		return nil, err

@@ -37,11 +37,11 @@ type output struct {
 // patience is how long a program may take to become ready, or to end.
 const patience = 20 * time.Second
 
-// Start runs a program in a node, on one CPU, and waits until it says that it
-// is ready.
-func Start(n *netlab.Node, cpu int, name string, args ...string) (*Process, error) {
+// Start runs a program in a node, on some CPUs as taskset(1) lists them, and
+// waits until it says that it is ready.
+func Start(n *netlab.Node, cpus string, name string, args ...string) (*Process, error) {
 	began := time.Now()
-	cmd := exec.Command("taskset", append([]string{"-c", strconv.Itoa(cpu), name}, args...)...)
+	cmd := exec.Command("taskset", append([]string{"-c", cpus, name}, args...)...)
 	p := &Process{cmd: cmd, result: make(chan output, 1)}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -110,13 +110,18 @@ func (p *Process) finish(o output, v any) error {
 	return json.Unmarshal(o.text, v)
 }
 
-// CPU returns how long the program's threads have run, in the kernel and
-// outside, from /proc/PID/task/*/schedstat: nanoseconds, where getrusage(2) has
-// ticks.
-func (p *Process) CPU() (time.Duration, error) {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
+// PID is the program's process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// CPU returns how long the program's threads, and those of its children, have
+// run, in the kernel and outside, from /proc/PID/task/*/schedstat: nanoseconds,
+// where getrusage(2) has ticks.
+func (p *Process) CPU() (time.Duration, error) { return cpuOf(p.PID()) }
+
+func cpuOf(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(files) == 0 {
-		return 0, fmt.Errorf("no threads of process %d: %v", p.cmd.Process.Pid, err)
+		return 0, fmt.Errorf("no threads of process %d: %v", pid, err)
 	}
 	var sum time.Duration
 	for _, f := range files {
@@ -130,6 +135,16 @@ func (p *Process) CPU() (time.Duration, error) {
 			return 0, fmt.Errorf("%s: %w", f, err)
 		}
 		sum += time.Duration(ns)
+		children, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "children"))
+		for _, c := range strings.Fields(string(children)) {
+			n, err := strconv.Atoi(c)
+			if err != nil {
+				return 0, err
+			}
+			if ns, err := cpuOf(n); err == nil { // otherwise it has ended meanwhile
+				sum += ns
+			}
+		}
 	}
 	return sum, nil
 }

@@ -4,7 +4,11 @@
 // of others, and the standard library.
 package peers
 
-import "protean/docs/performance/internal/worker"
+import (
+	"gvisor.dev/gvisor/pkg/tcpip/link/fdbased"
+
+	"protean/docs/performance/internal/worker"
+)
 
 // All returns the workers by name.
 func All() map[string]worker.Open {
@@ -15,12 +19,22 @@ func All() map[string]worker.Open {
 		"rx-google":          openGoogle,
 		"rx-afpacket":        func(o *worker.Options) (worker.Session, error) { return openFork(o, false) },
 		"rx-afpacket-decode": func(o *worker.Options) (worker.Session, error) { return openFork(o, true) },
+		"rx-defrag":          openDefrag,
+		"rx-gvisor-mmap":     func(o *worker.Options) (worker.Session, error) { return openGvisor(o, fdbased.PacketMMap) },
+		"rx-gvisor-recvmmsg": func(o *worker.Options) (worker.Session, error) { return openGvisor(o, fdbased.RecvMMsg) },
 
 		"tx-net":      openTxNet,
 		"tx-xnet":     openTxXNet,
 		"tx-mdlayher": openTxMdlayher,
+		"tx-trafgen":  openTrafgen,
 
 		"echo-net":      openEchoNet,
 		"echo-mdlayher": openEchoMdlayher,
+		"echo-gvisor-mmap": func(o *worker.Options) (worker.Session, error) {
+			return openEchoGvisor(o, fdbased.PacketMMap)
+		},
+		"echo-gvisor-recvmmsg": func(o *worker.Options) (worker.Session, error) {
+			return openEchoGvisor(o, fdbased.RecvMMsg)
+		},
 	}
 }

@@ -5,11 +5,13 @@ package peers
 import (
 	"errors"
 	"protean/docs/performance/internal/worker"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/afpacket"
+	"github.com/gopacket/gopacket/ip4defrag"
 	"github.com/gopacket/gopacket/layers"
 )
 
@@ -19,6 +21,7 @@ type rxAfpacket struct {
 	read   func() ([]byte, error) // errIdle if nothing came for a while
 	end    func() (lost uint64, err error)
 	decode bool
+	defrag *ip4defrag.IPv4Defragmenter // if fragments are put together
 	ended  atomic.Bool
 	*worker.Counter
 	lost uint64
@@ -53,6 +56,30 @@ func openFork(o *worker.Options, decode bool) (worker.Session, error) {
 	return r, t.SetBPF(worker.Filter())
 }
 
+// openDefrag is the fork with its ip4defrag, which keeps what it is given, so that
+// each fragment is copied.
+func openDefrag(o *worker.Options) (worker.Session, error) {
+	s, err := openFork(o, false)
+	if err != nil {
+		return nil, err
+	}
+	s.(*rxAfpacket).defrag = ip4defrag.NewIPv4Defragmenter()
+	return s, nil
+}
+
+// fragment takes in a frame that may hold a fragment.
+func (r *rxAfpacket) fragment(frame []byte) error {
+	var ip layers.IPv4
+	if err := ip.DecodeFromBytes(slices.Clone(frame[14:]), gopacket.NilDecodeFeedback); err != nil {
+		return err
+	}
+	whole, err := r.defrag.DefragIPv4(&ip)
+	if err == nil && whole != nil {
+		r.Handle(whole.Payload)
+	}
+	return err
+}
+
 func (r *rxAfpacket) Run() error {
 	var eth layers.Ethernet
 	var ip layers.IPv4
@@ -67,6 +94,12 @@ func (r *rxAfpacket) Run() error {
 		}
 		if err != nil {
 			return err
+		}
+		if r.defrag != nil {
+			if err := r.fragment(data); err != nil {
+				return err
+			}
+			continue
 		}
 		if !r.decode {
 			r.IP(data[14:])

@@ -14,9 +14,9 @@ func openNet(*worker.Options) (worker.Session, error) {
 	return &rxNet{c, worker.NewCounter()}, err
 }
 
-func openXNet(*worker.Options) (worker.Session, error) {
+func openXNet(o *worker.Options) (worker.Session, error) {
 	c, err := listen()
-	return &rxXNet{c, worker.NewCounter()}, err
+	return &rxXNet{c, o.Batch, worker.NewCounter()}, err
 }
 
 // listen opens a raw socket through package net, with a large buffer.
@@ -50,13 +50,14 @@ func (r *rxNet) Counted() (packets, lost uint64) { return r.Packets, 0 }
 
 // rxXNet is ReadBatch of golang.org/x/net/ipv4.
 type rxXNet struct {
-	c *net.IPConn
+	c     *net.IPConn
+	batch int
 	*worker.Counter
 }
 
 func (r *rxXNet) Run() error {
 	p := ipv4.NewPacketConn(r.c)
-	ms := make([]ipv4.Message, worker.Batch)
+	ms := make([]ipv4.Message, r.batch)
 	for i := range ms {
 		ms[i].Buffers = [][]byte{make([]byte, 2048)}
 	}

@@ -38,7 +38,7 @@ func openTxNet(o *worker.Options) (worker.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	buf, to := make([]byte, o.Size-34), &net.IPAddr{IP: o.Dst.AsSlice()}
+	buf, to := make([]byte, o.Payload()), &net.IPAddr{IP: o.Dst.AsSlice()}
 	l := &loop{stop: c.Close}
 	l.step = func() (int, error) {
 		_, err := c.WriteTo(buf, to)
@@ -55,9 +55,9 @@ func openTxXNet(o *worker.Options) (worker.Session, error) {
 		return nil, err
 	}
 	p := ipv4.NewPacketConn(c)
-	ms := make([]ipv4.Message, worker.Batch)
+	ms := make([]ipv4.Message, o.Batch)
 	for i := range ms {
-		ms[i].Buffers = [][]byte{make([]byte, o.Size-34)}
+		ms[i].Buffers = [][]byte{make([]byte, o.Payload())}
 		ms[i].Addr = &net.IPAddr{IP: o.Dst.AsSlice()}
 	}
 	l := &loop{stop: c.Close}

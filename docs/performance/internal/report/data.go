@@ -11,11 +11,13 @@ import (
 	"protean/docs/performance/internal/measure"
 )
 
+var heading = []string{"table", "name", "x", "round", "load_average", "metric", "value"}
+
 // csvOf has a line for each value of each sample.
 func csvOf(rows []*Row) ([]byte, error) {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
-	w.Write([]string{"table", "name", "x", "round", "load_average", "metric", "value"})
+	w.Write(heading)
 	for _, r := range rows {
 		for i, s := range r.Samples {
 			for _, m := range measure.Metrics {
@@ -36,20 +38,21 @@ type summaryRow struct {
 	Name    string                     `json:"name"`
 	X       float64                    `json:"x,omitempty"`
 	Metrics map[string]measure.Summary `json:"metrics"`
+	Date    string                     `json:"date,omitempty"`
 	Failed  string                     `json:"failed,omitempty"`
 }
 
-// jsonOf has the medians, and where they are from.
+// A summaryFile is what is written as JSON: medians, and where they are from.
+type summaryFile struct {
+	Machine Machine      `json:"machine"`
+	Rows    []summaryRow `json:"rows"`
+	Goals   []Verdict    `json:"goals,omitempty"`
+}
+
 func jsonOf(rows []*Row) ([]byte, error) {
-	var out struct {
-		Machine Machine      `json:"machine"`
-		Rows    []summaryRow `json:"rows"`
-		Goals   []Verdict    `json:"goals,omitempty"`
-	}
-	out.Machine = ThisMachine()
-	out.Goals = Judge(rows)
+	out := summaryFile{Machine: ThisMachine(), Goals: Judge(rows)}
 	for _, r := range rows {
-		s := summaryRow{r.Table, r.Name, r.X, map[string]measure.Summary{}, r.Failed}
+		s := summaryRow{r.Table, r.Name, r.X, map[string]measure.Summary{}, r.Date, r.Failed}
 		for _, m := range measure.Metrics {
 			if v, ok := r.summary(m); ok {
 				s.Metrics[m] = v

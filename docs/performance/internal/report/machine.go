@@ -45,7 +45,7 @@ func ThisMachine() Machine {
 	if b, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range b.Deps {
 			switch d.Path {
-			case "github.com/gopacket/gopacket", "github.com/google/gopacket", "github.com/mdlayher/packet", "golang.org/x/net":
+			case "github.com/gopacket/gopacket", "github.com/google/gopacket", "github.com/mdlayher/packet", "golang.org/x/net", "gvisor.dev/gvisor":
 				m.Versions[d.Path] = d.Version
 			}
 		}

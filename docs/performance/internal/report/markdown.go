@@ -3,18 +3,21 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"protean/docs/performance/internal/measure"
 )
 
-// columns are the metrics that tables show, with their headings.
-var columns = []struct {
+// A column is a metric that tables show, with its heading.
+type column struct {
 	metric, heading, format string
-}{
+}
+
+var columns = []column{
 	{measure.CPU, "CPU ns/packet", "%.0f"},
+	{measure.Piece, "CPU ns/fragment", "%.0f"},
 	{measure.Rate, "kpps", "%.0f"},
 	{measure.Loss, "loss %", "%.2f"},
 	{measure.Allocs, "allocs/packet", "%.3f"},
@@ -25,56 +28,104 @@ var columns = []struct {
 	{measure.P99, "p99 µs", "%.1f"},
 	{measure.P999, "p99.9 µs", "%.1f"},
 	{measure.PerEcho, "CPU µs/echo", "%.1f"},
+	{measure.Time, "ns/op", "%.1f"},
+	{measure.AllocsOp, "allocs/op", "%.0f"},
+	{measure.Frame, "CPU ns/frame", "%.2f"},
 }
 
-// markdownOf has a table for each table, and then the goals.
+// collector are the columns about the garbage collector.
+var collector = []column{
+	{measure.Rate, "kpps", "%.0f"},
+	{measure.Allocs, "allocs/packet", "%.3f"},
+	{measure.Objects, "heap objects in the run", "%.0f"},
+	{measure.GCs, "collections/s", "%.1f"},
+}
+
+// condition is what varies in the table of a row with an X.
+func condition(r *Row) string {
+	if r.part() == "walk" {
+		return "MiB of blocks"
+	}
+	return strings.TrimPrefix(r.Table, "scale ")
+}
+
+// markdownOf has each table, and then the goals.
 func markdownOf(rows []*Row) ([]byte, error) {
-	var out bytes.Buffer
-	for _, t := range tables(rows) {
-		fmt.Fprintf(&out, "### %s\n\n", t[0].Table)
-		heads, rule := []string{""}, []string{"---"}
-		varies := t[0].X != 0
-		if varies {
-			heads, rule = append(heads, strings.TrimPrefix(t[0].Table, "scale ")), append(rule, "--:")
-		}
-		for _, c := range columns {
-			if has(t, c.metric) {
-				heads, rule = append(heads, c.heading), append(rule, "--:")
-			}
-		}
-		line(&out, heads)
-		line(&out, rule)
-		for _, r := range t {
-			cells := []string{r.Name}
-			if varies {
-				cells = append(cells, fmt.Sprintf("%.0f", r.X))
-			}
-			for _, c := range columns {
-				if has(t, c.metric) {
-					cells = append(cells, cellOf(r, c.metric, c.format))
-				}
-			}
-			line(&out, cells)
-		}
-		out.WriteByte('\n')
+	text := tablesOf(rows)
+	if g := goalsTable(rows); g != "" {
+		text += "\n### Goals\n\n" + g
 	}
-	if v := Judge(rows); len(v) > 0 {
-		out.WriteString("### Goals\n\n")
-		line(&out, []string{"", "table", "compared with", "metric", "goal", "measured", ""})
-		line(&out, []string{"---", "---", "---", "---", "--:", "--:", "---"})
-		for _, g := range v {
-			met := "met"
-			if !g.Met {
-				met = fmt.Sprintf("missed by %.0f %%", 100*(g.Ratio.Median/g.Goal-1))
-			}
-			line(&out, []string{g.Name, g.Table, g.Other, g.Metric, fmt.Sprintf("≤ %.3g", g.Goal),
-				fmt.Sprintf("%.3g (%.3g–%.3g)", g.Ratio.Median, g.Ratio.Min, g.Ratio.Max), met})
-		}
-	}
-	return out.Bytes(), nil
+	return []byte(text), nil
 }
 
-func line(out *bytes.Buffer, cells []string) {
+// tablesOf has a heading and a table for each table.
+func tablesOf(rows []*Row) string {
+	var out strings.Builder
+	for i, t := range tables(rows) {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		if t[0].Table != t[0].part() {
+			fmt.Fprintf(&out, "### %s\n\n", t[0].Table)
+		}
+		table(&out, t, columns)
+	}
+	return out.String()
+}
+
+func table(out io.Writer, t []*Row, all []column) {
+	heads, rule := []string{""}, []string{"---"}
+	varies := t[0].X != 0
+	if varies {
+		heads, rule = append(heads, condition(t[0])), append(rule, "--:")
+	}
+	var shown []column
+	for _, c := range all {
+		if has(t, c.metric) {
+			shown, heads, rule = append(shown, c), append(heads, c.heading), append(rule, "--:")
+		}
+	}
+	line(out, heads)
+	line(out, rule)
+	for _, r := range t {
+		cells := []string{r.Name}
+		if varies {
+			cells = append(cells, fmt.Sprintf("%.0f", r.X))
+		}
+		for _, c := range shown {
+			cells = append(cells, cellOf(r, c.metric, c.format))
+		}
+		line(out, cells)
+	}
+}
+
+// collections has what the garbage collector did where as much was received or
+// sent as possible.
+func collections(rows []*Row) string {
+	var out strings.Builder
+	for _, t := range tables(rows) {
+		if name := t[0].Table; name != "rx 60 B unpaced" && name != "rx 1500 B unpaced" && name != "tx 60 B" {
+			continue
+		}
+		var of []*Row
+		for _, r := range t {
+			if _, ok := r.summary(measure.GCs); ok {
+				of = append(of, r)
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		fmt.Fprintf(&out, "%s:\n\n", t[0].Table)
+		table(&out, of, collector)
+	}
+	return out.String()
+}
+
+func line(out io.Writer, cells []string) {
 	fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | "))
 }
 

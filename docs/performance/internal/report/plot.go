@@ -18,10 +18,7 @@ import (
 // condition varies.
 func plots(dir string, rows []*Row) error {
 	for _, t := range tables(rows) {
-		metric, label := measure.CPU, "CPU time per packet, ns (median)"
-		if !has(t, metric) {
-			metric, label = measure.P50, "round trip, µs (median)"
-		}
+		metric, label := shown(t)
 		p := plot.New()
 		p.Title.Text = t[0].Table
 		var err error
@@ -41,6 +38,21 @@ func plots(dir string, rows []*Row) error {
 		}
 	}
 	return nil
+}
+
+// shown is the metric that a table's plot shows, with its label.
+func shown(t []*Row) (metric, label string) {
+	for _, c := range []struct{ metric, label string }{
+		{measure.Piece, "CPU time per fragment, ns (median)"},
+		{measure.CPU, "CPU time per packet, ns (median)"},
+		{measure.P50, "round trip, µs (median)"},
+		{measure.Frame, "CPU time per frame, ns (median)"},
+	} {
+		if has(t, c.metric) {
+			return c.metric, c.label
+		}
+	}
+	return measure.Time, "time per operation, ns (median)"
 }
 
 func bars(p *plot.Plot, rows []*Row, metric, label string) error {
@@ -88,7 +100,7 @@ func lines(p *plot.Plot, rows []*Row, metric, label string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	p.Y.Label.Text, p.X.Label.Text = label, strings.TrimPrefix(rows[0].Table, "scale ")
+	p.Y.Label.Text, p.X.Label.Text = label, condition(rows[0])
 	p.Y.Min = 0
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
 	p.Legend.Top = true

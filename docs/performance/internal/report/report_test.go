@@ -4,8 +4,10 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +72,86 @@ func TestEachPartHasItsFiles(t *testing.T) {
 	}
 	if j.Machine.Kernel == "" || len(j.Rows) != 3 || j.Rows[0].Metrics[measure.CPU].Median != 20 {
 		t.Errorf("got %+v", j)
+	}
+}
+
+func TestTablesMeasuredAgainTakeTheirPlaceAndOthersStay(t *testing.T) {
+	dir := t.TempDir()
+	of := func(table, name string, ns float64) *Row {
+		return &Row{Table: table, Name: name, Samples: []measure.Sample{{measure.CPU: ns}}, Loads: []string{"0.10"}}
+	}
+	first := []*Row{of("scale flows", "a", 1), of("scale rate", "a", 2), of("scale rate", "b", 3), {Table: "scale rate", Name: "c", Failed: "no"}, of("scale queues", "a", 4)}
+	if err := Write(dir, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, []*Row{of("scale rate", "a", 5), of("scale new", "a", 6), of("scale flows", "b", 7)}); err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := read(dir, "scale")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		s, _ := r.summary(measure.CPU)
+		got = append(got, fmt.Sprintf("%s %s %v", r.Table, r.Name, s.Median))
+	}
+	want := []string{"scale flows b 7", "scale rate a 5", "scale queues a 4", "scale new a 6"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAPageGetsWhatWasMeasured(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, rows()); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(dir, "page.md")
+	write := func(text string) {
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("before\n<!-- measured: goals -->\nold\n<!-- end -->\nbetween\n<!-- measured: scale -->\n<!-- end -->\nafter\n")
+	for range 2 { // the second time changes nothing
+		if err := Page(page, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"before\n<!-- measured: goals -->\n\n| ", " | ≤ 1.8 | 1.5 (1.5–2) | met |\n",
+		"\n\n<!-- end -->\nbetween\n", "### scale flows\n", "| protean afpacket V3 | 100 | 15 | 1000 |\n\n<!-- end -->\nafter\n",
+	} {
+		if strings.Count(string(text), want) != 1 {
+			t.Errorf("not once %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "old") {
+		t.Errorf("what was there before is still there:\n%s", text)
+	}
+	write("<!-- measured: nothing -->\n<!-- end -->\n")
+	if err := Page(page, dir); err == nil {
+		t.Error("no error for a part that nobody measured")
+	}
+}
+
+func TestBenchmarksBecomeRows(t *testing.T) {
+	text := "goos: linux\nBenchmarkFeed/v4-2   100   97.5 ns/op  15114 MB/s  0 B/op  3 allocs/op\nPASS\n"
+	var rows []*Row
+	for range 2 {
+		var err error
+		if rows, err = Bench(rows, "frag", strings.NewReader(text), "0.10"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(rows) != 1 || rows[0].Table != "frag" || rows[0].Name != "Feed/v4" || len(rows[0].Samples) != 2 ||
+		rows[0].Samples[1][measure.Time] != 97.5 || rows[0].Samples[1][measure.AllocsOp] != 3 {
+		t.Errorf("got %+v", rows)
 	}
 }
 

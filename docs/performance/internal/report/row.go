@@ -18,6 +18,7 @@ type Row struct {
 	X       float64          `json:"x,omitempty"` // the condition that varies, if one does
 	Samples []measure.Sample `json:"samples"`
 	Loads   []string         `json:"load_average"`
+	Date    string           `json:"date,omitempty"` // when it was measured
 	Failed  string           `json:"failed,omitempty"`
 }
 
@@ -52,8 +53,8 @@ func (r *Row) ratio(other *Row, metric string) (s measure.Summary, ok bool) {
 }
 
 // find returns a row, or nil.
-func find(rows []*Row, table, name string) *Row {
-	i := slices.IndexFunc(rows, func(r *Row) bool { return r.Table == table && r.Name == name })
+func find(rows []*Row, table, name string, x float64) *Row {
+	i := slices.IndexFunc(rows, func(r *Row) bool { return r.Table == table && r.Name == name && r.X == x })
 	if i < 0 {
 		return nil
 	}
@@ -74,16 +75,26 @@ func tables(rows []*Row) [][]*Row {
 	return out
 }
 
-// Write writes all files into a folder that exists.
+// Write writes all files into a folder that exists. Tables that are there already,
+// of a run on this machine, and were not measured again, stay.
 func Write(dir string, rows []*Row) error {
 	var parts []string
+	here := ThisMachine()
 	for _, r := range rows {
+		r.Date = here.Date
 		if !slices.Contains(parts, r.part()) {
 			parts = append(parts, r.part())
 		}
 	}
 	for _, part := range parts {
 		of := slices.DeleteFunc(slices.Clone(rows), func(r *Row) bool { return r.part() != part })
+		old, m, err := read(dir, part)
+		if err != nil {
+			return err
+		}
+		if m.CPU == here.CPU && m.Kernel == here.Kernel {
+			of = merge(old, of)
+		}
 		for name, f := range map[string]func([]*Row) ([]byte, error){
 			part + ".csv": csvOf, part + ".json": jsonOf, part + ".md": markdownOf,
 		} {

@@ -8,6 +8,8 @@ import "protean/transport/afpacket"
 func Ours() map[string]Open {
 	return map[string]Open{
 		"rx-ring":     openRing,
+		"rx-floor":    openFloor,
+		"rx-drain":    openDrain,
 		"rx-rawip":    func(o *Options) (Session, error) { return openHost(o, rawIP) },
 		"rx-afp-v3":   func(o *Options) (Session, error) { return openHost(o, packets(afpacket.V3)) },
 		"rx-afp-v2":   func(o *Options) (Session, error) { return openHost(o, packets(afpacket.V2)) },

@@ -15,7 +15,7 @@ type transportOf func(*Options) (transport.Transport, error)
 
 func rawIP(o *Options) (transport.Transport, error) {
 	// RcvBuf is what getsockopt tells, twice what setsockopt is given.
-	return rawip.Open(&rawip.Config{Interface: o.Interface, RcvBuf: 2 * BufferSize})
+	return rawip.Open(&rawip.Config{Interface: o.Interface, RcvBuf: 2 * BufferSize, Batch: o.Batch})
 }
 
 // A host is one of our hosts over one of our transports.
@@ -67,14 +67,27 @@ func openHost(o *Options, open transportOf) (Session, error) {
 		return nil, err
 	}
 	r := &receiver{host: s}
-	// Others beside it do not get packets; they make the table fuller.
-	for i := 1; i < o.Handlers; i++ {
-		if _, err := s.h.Handle(uint8(i%128+100), proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { return nil })); err != nil {
-			return nil, err
-		}
+	if err := others(s.h, o.Handlers-1); err != nil {
+		return nil, err
 	}
 	_, err = s.h.Handle(Protocol, r)
 	return r, err
+}
+
+// others registers n handlers that get no packets and make the table fuller: one
+// for each other protocol number, and then more for the same.
+func others(h *proto.Host, n int) error {
+	for p := 1; n > 0; p = p%255 + 1 {
+		if p == Protocol {
+			continue
+		}
+		idle := proto.HandlerFunc(func(*proto.Env, *proto.Packet) error { return proto.Pass })
+		if _, err := h.HandleWith(idle, &proto.Options{Protocols: []uint8{uint8(p)}, Shared: true}); err != nil {
+			return err
+		}
+		n--
+	}
+	return nil
 }
 
 // HandlePacket counts p and reads one byte.

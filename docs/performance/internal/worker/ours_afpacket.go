@@ -17,7 +17,7 @@ func packetSockets(how afpacket.Ring, txRing bool) transportOf {
 		return afpacket.Open(&afpacket.Config{
 			Interface: o.Interface, V4: true, Ring: how, TxRing: txRing, Queues: o.Queues,
 			BlockSize: o.Block, Blocks: o.Blocks, RetireTimeout: time.Duration(o.Timeout) * time.Millisecond,
-			RcvBuf: 2 * BufferSize, QdiscBypass: true,
+			RcvBuf: 2 * BufferSize, QdiscBypass: true, Batch: o.Batch,
 		})
 	}
 }

@@ -17,6 +17,7 @@ type sender struct {
 	s     *proto.Sender
 	hd    proto.Header
 	n     int // bytes of payload
+	batch int
 	sent  uint64
 	ended atomic.Bool
 }
@@ -30,8 +31,11 @@ func openSender(o *Options, open transportOf) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sender{host: h, s: b.NewSender(), n: o.Size - 34,
-		hd: proto.Header{Src: o.Src, Dst: o.Dst, Protocol: Protocol, TTL: 64, Frag: proto.FragNever}}, nil
+	hd := proto.Header{Src: o.Src, Dst: o.Dst, Protocol: Protocol, TTL: 64, Frag: proto.FragNever}
+	if o.Size > 1514 {
+		hd.Frag = proto.FragAllow
+	}
+	return &sender{host: h, s: b.NewSender(), n: o.Payload(), batch: o.Batch, hd: hd}, nil
 }
 
 func (s *sender) Run() error {
@@ -39,7 +43,7 @@ func (s *sender) Run() error {
 	go func() { done <- s.host.Run() }()
 	for !s.ended.Load() {
 		full := false
-		for range Batch {
+		for range s.batch {
 			slot, err := s.s.Reserve(s.hd, s.n)
 			if errors.Is(err, transport.ErrNoSlots) {
 				full = true

@@ -28,11 +28,7 @@ func openRing(o *Options) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	var code []unix.SockFilter
-	for _, i := range Filter() {
-		code = append(code, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
-	}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}); err != nil {
+	if err := attachFilter(fd); err != nil {
 		return nil, err
 	}
 	rx, err := ring.NewRx(fd, &ring.RxConfig{BlockSize: o.Block, Blocks: o.Blocks, Retire: time.Duration(o.Timeout) * time.Millisecond})
@@ -40,6 +36,15 @@ func openRing(o *Options) (Session, error) {
 		return nil, err
 	}
 	return &rxRing{fd: fd, rx: rx, Counter: NewCounter()}, unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: 0x0008, Ifindex: ifi.Index})
+}
+
+// attachFilter attaches Filter to a socket.
+func attachFilter(fd int) error {
+	var code []unix.SockFilter
+	for _, i := range Filter() {
+		code = append(code, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
+	}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]})
 }
 
 func (r *rxRing) Run() error {

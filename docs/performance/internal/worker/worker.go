@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -33,7 +34,12 @@ type Options struct {
 	Timeout   int // milliseconds until a block is handed over that is not full
 	Queues    int
 	Handlers  int
+	Batch     int // packets taken from or given to the kernel at once
 }
+
+// Payload returns the bytes of payload of a frame of o.Size, which may be larger
+// than the MTU.
+func (o *Options) Payload() int { return o.Size - 34 }
 
 // A Session is a worker at work.
 type Session interface {
@@ -42,12 +48,28 @@ type Session interface {
 	Counted() (packets, lost uint64)
 }
 
+// A Marked session is told when what is measured begins (SIGUSR1).
+type Marked interface {
+	Mark()
+}
+
+// A Timed session knows for how long it was at work.
+type Timed interface {
+	Took() time.Duration
+}
+
+// A Foreign session is at work in another program, whose heap is not looked at.
+type Foreign interface {
+	Foreign()
+}
+
 // result is what a worker prints when it ends.
 type result struct {
-	Packets uint64 `json:"packets"`
-	Lost    uint64 `json:"lost"`
-	Mallocs uint64 `json:"mallocs"` // since SIGUSR1
-	GCs     uint32 `json:"gcs"`     // since SIGUSR1
+	Packets uint64  `json:"packets"`
+	Lost    uint64  `json:"lost"`
+	Mallocs *uint64 `json:"mallocs,omitempty"` // since SIGUSR1
+	GCs     *uint32 `json:"gcs,omitempty"`     // since SIGUSR1
+	NS      int64   `json:"ns,omitempty"`
 }
 
 // An Open opens a worker's sockets.
@@ -88,6 +110,9 @@ func work(args []string, all map[string]Open) error {
 		case sig := <-signals:
 			if stop = sig == syscall.SIGTERM; !stop {
 				runtime.ReadMemStats(&before)
+				if m, ok := s.(Marked); ok {
+					m.Mark()
+				}
 			}
 		}
 	}
@@ -95,11 +120,18 @@ func work(args []string, all map[string]Open) error {
 	s.Close()
 	<-ended // an error here says that it was closed
 	packets, lost := s.Counted()
-	return json.NewEncoder(os.Stdout).Encode(result{packets, lost, after.Mallocs - before.Mallocs, after.NumGC - before.NumGC})
+	r := result{Packets: packets, Lost: lost}
+	if _, ok := s.(Foreign); !ok {
+		r.Mallocs, r.GCs = new(after.Mallocs-before.Mallocs), new(after.NumGC-before.NumGC)
+	}
+	if t, ok := s.(Timed); ok {
+		r.NS = t.Took().Nanoseconds()
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
 func parse(args []string) (*Options, error) {
-	o := &Options{Block: 1 << 20, Blocks: 16, Timeout: 10, Queues: 1, Handlers: 1, Size: 60}
+	o := &Options{Block: 1 << 20, Blocks: 16, Timeout: 10, Queues: 1, Handlers: 1, Size: 60, Batch: Batch}
 	for _, a := range args {
 		key, value, _ := strings.Cut(a, "=")
 		var err error
@@ -124,6 +156,8 @@ func parse(args []string) (*Options, error) {
 			o.Queues, err = strconv.Atoi(value)
 		case "handlers":
 			o.Handlers, err = strconv.Atoi(value)
+		case "batch":
+			o.Batch, err = strconv.Atoi(value)
 		default:
 			err = fmt.Errorf("unknown")
 		}
