@@ -187,7 +187,7 @@ func (q *queue) await(until time.Time) bool {
 		q.readDrops()
 	}
 	if q.t.cfg.Ring != V3 {
-		return q.Linger(&q.pacer, until, q.rx.taken, q.poll)
+		return q.Linger(&q.pacer, until, q.rx.taken, q.due, q.poll)
 	}
 	return q.poll(0)
 }

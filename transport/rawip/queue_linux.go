@@ -112,7 +112,7 @@ func (q *queue) Wait(until time.Time) error {
 		return nil
 	}
 	err := q.links.err
-	if err == nil && !q.Linger(&q.pacer, until, q.rx.taken, q.poll) {
+	if err == nil && !q.Linger(&q.pacer, until, q.rx.taken, q.due, q.poll) {
 		err = q.Block(until, q.rx.readable)
 	}
 	q.rx.room = false

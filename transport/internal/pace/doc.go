@@ -10,7 +10,12 @@
 // [Busy] packets per second it naps as well, whether or not there are packets,
 // as network cards delay their interrupts: packets come in batches then.
 //
+// Where packets have come one soon after the other, as questions and answers do,
+// it lingers for up to [Patience]: to set the clock that ends a shorter wait, and
+// to set it again for the next event, costs two exits from a virtual machine,
+// more than the answer. A wait without a packet ends that.
+//
 // A thread that blocks in a system call keeps its processor (GOMAXPROCS) from
 // other goroutines until the runtime takes it away, after 20 µs or more. That
-// is why both are short, and why a loop lets others run before.
+// is why all are short, and why a loop lets others run before.
 package pace

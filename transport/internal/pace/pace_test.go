@@ -60,3 +60,65 @@ func TestALoopStopsNappingWhenPacketsStop(t *testing.T) {
 		t.Errorf("%d naps without packets", naps)
 	}
 }
+
+// ask has a loop wait n times, with one packet in between, each time after d.
+func ask(p *Pacer, now *time.Time, got *uint64, n int, d time.Duration) {
+	for range n {
+		*now = now.Add(d)
+		*got++
+		p.Next(*now, *got)
+	}
+}
+
+func TestPatienceIsForPacketsThatComeSoon(t *testing.T) {
+	now, got := time.Unix(1e9, 0), uint64(0)
+	var p Pacer
+	want := func(d time.Duration, after string) {
+		t.Helper()
+		if p.Bound() != d {
+			t.Errorf("%v after %s, want %v", p.Bound(), after, d)
+		}
+	}
+	want(Linger, "nothing")
+	ask(&p, &now, &got, 10*Regular, Prompt)
+	want(Linger, "packets that came too late each")
+	ask(&p, &now, &got, Regular-1, Prompt/2)
+	want(Linger, "too few")
+	ask(&p, &now, &got, 1, Prompt/2)
+	want(Patience, "enough of them")
+	ask(&p, &now, &got, 10*Regular, Prompt/2)
+	ask(&p, &now, &got, 1, 2*Prompt)
+	want(Patience, "a late one among many")
+	ask(&p, &now, &got, 1, 2*Prompt)
+	want(Linger, "another late one")
+	ask(&p, &now, &got, 10*Regular, Prompt/2)
+	ask(&p, &now, &got, 1, 10*Prompt)
+	want(Linger, "a pause")
+	ask(&p, &now, &got, 10*Regular, Prompt/2)
+	p.Next(now, got)
+	want(Linger, "no packet")
+}
+
+func TestOthersGetToRun(t *testing.T) {
+	for _, c := range []struct {
+		alone, blocks bool
+		after         time.Duration
+		yields        bool
+	}{
+		{true, true, 0, true},
+		{true, false, Linger - 1, false},
+		{true, false, Linger, true},
+		{false, true, Share - 1, false},
+		{false, true, Share, true},
+		{false, false, Share, true},
+	} {
+		now := time.Unix(1e9, 0)
+		p := Pacer{alone: c.alone}
+		if !p.Yield(now, true) {
+			t.Error("no turn for others at first")
+		}
+		if got := p.Yield(now.Add(c.after), c.blocks); got != c.yields {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}

@@ -27,7 +27,16 @@ type Poller struct {
 	deadline atomic.Bool // file may have a read deadline
 
 	coarse bool // the kernel waits for milliseconds only; of the receiving goroutine
+
+	bell    *os.File    // an eventfd(2), which wakes a thread that lingers for long
+	lingers atomic.Bool // one does
 }
+
+// bellID is the id of the eventfd, whose events mean nothing but that there are.
+const bellID = -1
+
+// ring is what is written to it.
+var ring = []byte{1, 0, 0, 0, 0, 0, 0, 1}
 
 // Open makes the poller ready for use. The caller closes it, also after an
 // error.
@@ -46,7 +55,17 @@ func (p *Poller) Open() error {
 	if err == nil {
 		err = p.file.SetReadDeadline(time.Time{}) // fails if the poller has refused it
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	p.bell = os.NewFile(uintptr(bell), "eventfd")
+	// With EPOLLET each write is an event of its own, and nobody has to read.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: bellID}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, bell, &ev))
 }
 
 // Close closes the poller. Nobody may be in Block.
@@ -54,11 +73,25 @@ func (p *Poller) Close() {
 	if p.file != nil {
 		p.file.Close()
 	}
+	if p.bell != nil {
+		p.bell.Close()
+	}
 }
 
 // Events fills evs with what is ready, and returns how many there are; their Fd
-// is the id given to Watch. If there is nothing, it blocks the thread until there is, for d at most.
+// is the id given to Watch, which is not negative. If there is nothing, it blocks
+// the thread until there is, for d at most.
 func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
+	n := p.events(evs, d)
+	for i := range evs[:n] {
+		if evs[i].Fd == bellID {
+			return i + copy(evs[i:], evs[i+1:n])
+		}
+	}
+	return n
+}
+
+func (p *Poller) events(evs []unix.EpollEvent, d time.Duration) int {
 	if d <= 0 || p.coarse {
 		// It is answered at once: as a raw system call, since any other one of a
 		// thread that has just woken up wakes the runtime's monitor thread, too.
@@ -130,6 +163,9 @@ func (p *Poller) Wake() {
 	if p.file != nil {
 		p.file.SetReadDeadline(time.Unix(1, 0)) // fails after Close, when nobody waits
 	}
+	if p.lingers.Load() {
+		p.bell.Write(ring) // likewise
+	}
 }
 
 // Block calls ready until it returns true, at first at once and then whenever
@@ -158,12 +194,16 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 }
 
 // Linger is poll, which calls Events, with a moment for packets to come before
-// the caller blocks; see package pace. taken is how many came so far. A Wake is
-// noticed after that moment.
-func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, poll func(time.Duration) bool) bool {
+// the caller blocks; see package pace. taken is how many came so far. due tells
+// without a system call that there is something to do. A Wake is noticed after
+// [pace.Linger] or a nap.
+func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due func() bool, poll func(time.Duration) bool) bool {
 	now := time.Now()
-	if !until.IsZero() && until.Sub(now) < pace.Nap+pace.Linger {
-		return poll(0)
+	left := pace.Patience
+	if !until.IsZero() {
+		if left = until.Sub(now); left < pace.Nap+pace.Linger {
+			return poll(0)
+		}
 	}
 	if pacer.Next(now, taken) {
 		ts := unix.NsecToTimespec(int64(pace.Nap))
@@ -174,6 +214,22 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, poll f
 		pacer.Idle()
 		return false
 	}
-	runtime.Gosched()
-	return poll(pace.Linger)
+	here := due()
+	if pacer.Yield(now, !here) {
+		runtime.Gosched()
+	}
+	if here {
+		return true
+	}
+	d := min(left, pacer.Bound())
+	if d <= pace.Linger {
+		return poll(d)
+	}
+	// In this order: a Wake that does not see the one has set the other.
+	p.lingers.Store(true)
+	defer p.lingers.Store(false)
+	if p.woken.Load() {
+		return poll(0)
+	}
+	return poll(d)
 }

@@ -1,0 +1,105 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package sockio
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/pace"
+)
+
+// patient returns a pacer that lingers for long.
+func patient() *pace.Pacer {
+	p := new(pace.Pacer)
+	now := time.Now().Add(-pace.Regular * pace.Linger)
+	for i := range uint64(pace.Regular) {
+		p.Next(now.Add(time.Duration(i)*pace.Linger), i+1)
+	}
+	return p
+}
+
+// TestAWakeEndsALongLinger also has no event of a Wake reach the caller, who
+// knows the ids of what it watches only.
+func TestAWakeEndsALongLinger(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var evs [4]unix.EpollEvent
+	var waits []time.Duration
+	poll := func(d time.Duration) bool {
+		waits = append(waits, d)
+		return p.Events(evs[:], d) > 0
+	}
+	never := func() bool { return false }
+
+	shortest := time.Hour
+	for range 20 { // whatever else the machine has to do
+		began := make(chan time.Time)
+		go func() {
+			for !p.lingers.Load() {
+				time.Sleep(10 * time.Microsecond)
+			}
+			now := time.Now()
+			p.Wake()
+			began <- now
+		}()
+		for { // one may be over before the other goroutine has seen it
+			waits = nil
+			if p.Linger(patient(), time.Time{}, pace.Regular+1, never, poll) {
+				t.Fatal("an event for a Wake")
+			}
+			if len(waits) != 1 || waits[0] != pace.Patience {
+				t.Fatalf("waits of %v", waits)
+			}
+			over := time.Now()
+			select {
+			case at := <-began:
+				shortest = min(shortest, over.Sub(at))
+			case <-time.After(time.Millisecond):
+				continue
+			}
+			break
+		}
+		if !p.Woken() {
+			t.Fatal("the Wake is lost")
+		}
+	}
+	if shortest > pace.Patience/2 {
+		t.Errorf("a Wake was noticed after %v at best", shortest)
+	}
+
+	// One that comes before is not waited for.
+	p.Wake()
+	waits = nil
+	if p.Linger(patient(), time.Time{}, pace.Regular+1, never, poll) || len(waits) != 1 || waits[0] != 0 {
+		t.Errorf("waits of %v with a Wake due", waits)
+	}
+}
+
+func TestLingerKeepsToTheTimeAndToWhatIsDue(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var waits []time.Duration
+	poll := func(d time.Duration) bool {
+		waits = append(waits, d)
+		return false
+	}
+	never := func() bool { return false }
+	p.Linger(patient(), time.Now().Add(2*time.Millisecond), pace.Regular+1, never, poll)
+	p.Linger(patient(), time.Now(), pace.Regular+1, never, poll)
+	p.Linger(new(pace.Pacer), time.Time{}, 0, never, poll)
+	if len(waits) != 3 || waits[0] > 2*time.Millisecond || waits[1] != 0 || waits[2] != pace.Linger {
+		t.Errorf("waits of %v", waits)
+	}
+	if !p.Linger(patient(), time.Time{}, pace.Regular+1, func() bool { return true }, poll) || len(waits) != 3 {
+		t.Error("something is due, and it is waited")
+	}
+}
