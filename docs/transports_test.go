@@ -137,8 +137,6 @@ func cell(v any) string {
 		switch v {
 		case transport.FieldsAll4, transport.FieldsAll6:
 			return "all"
-		case transport.FieldsAll6 &^ transport.FieldExt:
-			return "all but FieldExt"
 		case transport.FieldsAll4 &^ (transport.FieldID | transport.FieldDF):
 			return "all but FieldID and FieldDF"
 		}

@@ -37,8 +37,10 @@
 // # Receiving
 //
 // Only replies to identifiers that were used come, whole, and only while their
-// protocol is bound; their checksums are verified by the kernel. Identification,
-// DF and IPv6 extension headers are not known. Requests never come: use raw
+// protocol is bound; their checksums are verified by the kernel. Of IPv4, the
+// identification and DF are not known. IPv6 extension headers come as they were
+// sent, without fragment headers; more than some 2 KiB of them are left out.
+// Requests never come: use raw
 // sockets, package protean/transport/rawip, to answer them. The kernel answers
 // them whatever is open here.
 //

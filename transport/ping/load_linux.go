@@ -18,7 +18,8 @@ import (
 func (r *receiver) load(i int) wire.Malformed {
 	h := &r.msg.Hdr[i]
 	c := &r.control
-	c.Parse(r.msg.Control(i)[:h.Hdr.Controllen])
+	control := r.msg.Control(i)[:h.Hdr.Controllen]
+	c.Parse(control)
 	if d := int32(c.Drops - r.cur.drops); d > 0 {
 		r.cur.drops = c.Drops
 		r.lost += uint64(d)
@@ -39,12 +40,16 @@ func (r *receiver) load(i int) wire.Malformed {
 		a.Flags |= transport.TimeUser.Flag()
 	}
 	n := int(h.Len)
-	b := r.mem[i*stride : i*stride+headroom+n]
+	b := r.mem[i*rxStride : i*rxStride+headroom+n]
 	src := &r.msg.Addr[i]
 	if r.cur.v6 {
-		b = b[headroom-40:]
-		rebuild6(b, n, src, c)
-		a.Flags |= transport.Unknown(transport.FieldExt)
+		ext, first, ok := extend(b[:headroom], control, c)
+		if !ok || h.Hdr.Flags&unix.MSG_CTRUNC != 0 || ext+n > 65535 {
+			ext, first = 0, wire.ProtoICMPv6
+			a.Flags |= transport.Unknown(transport.FieldExt)
+		}
+		b = b[headroom-ext-40:]
+		c.PutIPv6(b, ext+n, first, &src.Addr)
 		return r.packet.Load(b, a)
 	}
 	options := c.Options
@@ -72,11 +77,16 @@ func rebuild4(b, options []byte, src *sockio.Sockaddr, c *sockio.Control) {
 	binary.BigEndian.PutUint16(b[10:], checksum.Checksum(b[:ihl]))
 }
 
-// rebuild6 does so for IPv6.
-func rebuild6(b []byte, n int, src *sockio.Sockaddr, c *sockio.Control) {
-	binary.BigEndian.PutUint32(b, 6<<28|c.Flow&0x0fffffff)
-	binary.BigEndian.PutUint16(b[4:], uint16(n))
-	b[6], b[7] = wire.ProtoICMPv6, c.Hop
-	copy(b[8:24], src.Addr[:])
-	copy(b[24:40], c.Dst[:])
+// extend puts the extension headers that control messages tell of at the end of
+// b. It returns their length and the type of the first.
+func extend(b, control []byte, c *sockio.Control) (ext int, first uint8, ok bool) {
+	ext = int(c.Ext)
+	if ext == 0 {
+		return 0, wire.ProtoICMPv6, true
+	}
+	if ext > len(b)-40 {
+		return 0, 0, false
+	}
+	n, first, ok := sockio.Extensions(control, b[len(b)-ext:], wire.ProtoICMPv6)
+	return n, first, ok && n == ext
 }

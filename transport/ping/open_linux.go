@@ -86,7 +86,7 @@ func (t *Transport) openFamilies() error {
 	}
 	if c.V6 {
 		c.MaxPacket += 40
-		c.Known6 = transport.FieldsAll6 &^ transport.FieldExt
+		c.Known6 = transport.FieldsAll6
 	}
 	return nil
 }
@@ -140,6 +140,7 @@ func (t *Transport) prepare(fd int, v6 bool) error {
 			{Call: "IPV6_RECVFRAGSIZE", Level: unix.SOL_IPV6, Name: unix.IPV6_RECVFRAGSIZE, Value: 1},
 			{Call: "IPV6_FLOWINFO", Level: unix.SOL_IPV6, Name: sockio.FlowInfo, Value: 1},
 		}
+		options = append(options, sockio.ExtOptions()...)
 	}
 	options = append(options,
 		// By default, these sockets share identifiers, see queue.bind.

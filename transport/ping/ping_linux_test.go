@@ -152,7 +152,7 @@ func TestRequestsAreAnsweredUnderTheirIdentifiers(t *testing.T) {
 				p.Checksum() != transport.ChecksumVerified {
 				t.Errorf("time %v from source %d, interface %d", p.Time(), p.TimeSource(), p.IfIndex)
 			}
-			if !p.Is6() && p.Known(transport.FieldID) || p.Is6() == p.Known(transport.FieldExt) || !p.Known(transport.FieldTTL|transport.FieldTOS|transport.FieldDst) {
+			if !p.Is6() && p.Known(transport.FieldID) || p.Is6() && !p.Known(transport.FieldExt) || !p.Known(transport.FieldTTL|transport.FieldTOS|transport.FieldDst) {
 				t.Error("the wrong fields are known")
 			}
 		}

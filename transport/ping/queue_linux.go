@@ -44,11 +44,14 @@ type sock struct {
 // linkID is not that of a socket: an epoll event about the link monitor.
 const linkID = MaxIDs
 
-// stride is the distance of two packets in memory, as in package rawip; in front
-// of what is received is room for the header that is rebuilt.
+// The distances of two packets in memory: of those to send as in package rawip;
+// of those that are received with room in front for the headers that are rebuilt,
+// an IPv6 header and as many extension headers as control messages can tell of.
 const (
-	stride   = 65_664
-	headroom = 64
+	stride      = 65_664
+	rxStride    = 67_968
+	headroom    = 40 + recvControl
+	recvControl = sockio.RecvControl6 + 64 // IPv4 options, beyond what package rawip has
 )
 
 func (q *queue) open(t *Transport) error {

@@ -44,10 +44,10 @@ type receiver struct {
 func (r *receiver) init(batch int) {
 	r.ready = make([]*sock, 0, len(r.events))
 	r.failed = make([]*sock, 0, len(r.events))
-	r.mem = make([]byte, batch*stride)
-	r.msg = sockio.NewMessages(batch, sockio.RecvControl+64) // options, beyond what package rawip has
+	r.mem = make([]byte, batch*rxStride)
+	r.msg = sockio.NewMessages(batch, recvControl)
 	for i := range batch {
-		r.msg.Data(i, r.mem[i*stride+headroom:(i+1)*stride])
+		r.msg.Data(i, r.mem[i*rxStride+headroom:(i+1)*rxStride])
 	}
 }
 

@@ -3,7 +3,6 @@
 package rawip
 
 import (
-	"encoding/binary"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,7 +61,7 @@ func (r *receiver) load(i int) wire.Malformed {
 			a.Flags |= transport.Unknown(transport.FieldExt)
 		}
 	}
-	rebuild(b, n, next, &m.Addr[i].Addr, c)
+	c.PutIPv6(b, n, next, &m.Addr[i].Addr)
 	if r.cur.verified {
 		a.Flags |= transport.ChecksumVerified.Flag()
 	}
@@ -95,14 +94,4 @@ func type4(b []byte, c *sockio.Control) transport.PacketType {
 		return transport.PacketBroadcast
 	}
 	return transport.PacketHost
-}
-
-// rebuild writes the IPv6 header that the kernel has stripped in front of n
-// bytes of payload.
-func rebuild(b []byte, n int, protocol uint8, src *[16]byte, c *sockio.Control) {
-	binary.BigEndian.PutUint32(b, 6<<28|c.Flow&0x0fffffff)
-	binary.BigEndian.PutUint16(b[4:], uint16(n))
-	b[6], b[7] = protocol, c.Hop
-	copy(b[8:24], src[:])
-	copy(b[24:40], c.Dst[:])
 }

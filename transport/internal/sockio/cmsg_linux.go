@@ -96,6 +96,17 @@ func (c *Control) set(level, kind uint32, d []byte) {
 	}
 }
 
+// PutIPv6 writes the IPv6 header that the kernel has stripped to the start of b,
+// in front of n bytes whose first header is that of next. src is where the
+// packet came from.
+func (c *Control) PutIPv6(b []byte, n int, next uint8, src *[16]byte) {
+	binary.BigEndian.PutUint32(b, 6<<28|c.Flow&0x0fffffff)
+	binary.BigEndian.PutUint16(b[4:], uint16(n))
+	b[6], b[7] = next, c.Hop
+	copy(b[8:24], src[:])
+	copy(b[24:40], c.Dst[:])
+}
+
 // SendControl is the room for the control messages of one packet to send:
 // IPv4 at most PKTINFO, TTL, TOS, RETOPTS with 40 bytes and TIMESTAMPING, 160
 // bytes.
