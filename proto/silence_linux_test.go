@@ -74,8 +74,8 @@ func about(protocol uint8, dst netip.Addr) string { return fmt.Sprintf("%d to %v
 
 // TestWhatKeepsTheKernelSilentAboutFragments has the first fragments of
 // datagrams come to a host, and nothing behind them. Its kernel says that their
-// time is exceeded, unless a rule hides the fragments from it, or their
-// destination is not its own. The host has them all the same.
+// time is exceeded, unless rules hide the fragments from it, its own or those of
+// HideFragments, or their destination is not its own. The host has them all the same.
 func TestWhatKeepsTheKernelSilentAboutFragments(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	if _, err := exec.LookPath("nft"); err != nil {
@@ -102,6 +102,11 @@ func TestWhatKeepsTheKernelSilentAboutFragments(t *testing.T) {
 	}
 	claimed := []netip.Addr{netip.MustParseAddr("10.77.1.50"), netip.MustParseAddr("fd77:1::50")}
 	tb := packetSocket(t, b, afpacket.Config{})
+	hiding := packetSocket(t, b, afpacket.Config{HideFragments: true}) // read by nobody
+	defer hiding.Close()
+	if err := hiding.Bind(252); err != nil {
+		t.Fatal(err)
+	}
 	h := runOver(t, tb)
 	for _, addr := range claimed {
 		if err := tb.Claim(b.Interfaces()[0].Index, addr, nil); err != nil {
@@ -109,7 +114,7 @@ func TestWhatKeepsTheKernelSilentAboutFragments(t *testing.T) {
 		}
 	}
 	whole := make(chan string, 100)
-	for _, protocol := range []uint8{253, 254} {
+	for _, protocol := range []uint8{252, 253, 254} {
 		handle(t, h, protocol, proto.HandlerFunc(func(_ *proto.Env, p *proto.Packet) error {
 			whole <- fmt.Sprintf("%s, %d bytes", about(protocol, p.Dst()), len(p.Payload()))
 			return nil
@@ -131,7 +136,7 @@ func TestWhatKeepsTheKernelSilentAboutFragments(t *testing.T) {
 			protocol uint8
 			dst      netip.Addr
 			told     bool
-		}{{254, own, false}, {253, claimed[i], false}, {253, own, true}} {
+		}{{254, own, false}, {252, own, false}, {253, claimed[i], false}, {253, own, true}} {
 			id += 2
 			commit(t, ta,
 				part(to.protocol, id, src, to.dst, false), // and no more

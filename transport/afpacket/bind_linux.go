@@ -36,7 +36,7 @@ func (t *Transport) Bind(protocol int) error {
 	b := &binding{guard: io.NopCloser(nil)}
 	if protocol != transport.AnyProtocol && !t.cfg.NoGuard {
 		var err error
-		if b.guard, err = sockio.OpenGuard(t.ns, protocol, t.cfg.V4, t.cfg.V6); err != nil {
+		if b.guard, err = sockio.OpenGuard(t.ns, protocol, t.cfg.V4, t.cfg.V6, t.cfg.HideFragments); err != nil {
 			return err
 		}
 	}

@@ -144,6 +144,12 @@ type Config struct {
 	// NoGuard leaves out what keeps the kernel from answering "protocol
 	// unreachable".
 	NoGuard bool
+
+	// HideFragments keeps the kernel from collecting fragments of bound
+	// protocols, too, and so from answering "time exceeded" for those that
+	// never become a datagram. Each Bind takes CAP_NET_ADMIN then: see
+	// Config.Fragments of package protean/transport/guard. It excludes NoGuard.
+	HideFragments bool
 }
 
 const (
@@ -185,6 +191,8 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, unsupported("a spread that scatters fragments, without Config.Scattered,")
 	case d.Outgoing && !d.All:
 		return d, configError("Outgoing takes All")
+	case d.HideFragments && d.NoGuard:
+		return d, configError("HideFragments takes a guard")
 	case d.TxRing && d.Cooked:
 		return d, unsupported("a transmit ring with cooked sockets")
 	case d.Queues < 1 || d.Queues > maxQueues:

@@ -36,8 +36,8 @@
 //
 // The kernel sees all these packets, too. While a protocol is bound, a guard
 // keeps it from answering "protocol unreachable"; see package
-// protean/transport/guard. It does not keep it from sending "time exceeded" for
-// fragments that never became a datagram; docs/kernel.md tells what does.
+// protean/transport/guard. With Config.HideFragments it also keeps it from
+// sending "time exceeded" for fragments that never became a datagram.
 //
 // Frames larger than the MTU are delivered like any other: several segments that
 // a device or the kernel has merged, or datagrams that Config.Defrag has it

@@ -54,6 +54,7 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 		{"outgoing packets without All", Config{Interface: "eth0", Outgoing: true}, badConfig},
 		{"a fanout by bytes that no payload has", Config{Interface: "eth0", Spread: ByProgram,
 			Fanout: filter.Fanout{Payload: true, PayloadOff: 1<<20 + 4}}, badConfig},
+		{"hidden fragments without a guard", Config{Interface: "eth0", HideFragments: true, NoGuard: true}, badConfig},
 		{"a ring that is too large", Config{Interface: "eth0", BlockSize: 1 << 30, Blocks: 1 << 20}, noMemory},
 		{"a protocol that is a header", Config{Interface: "eth0", Lock: []uint8{44}}, func(err error) bool {
 			var p *transport.ProtocolError

@@ -19,17 +19,18 @@
 //	}
 //	defer g.Close()
 //
-// No firewall rule is made and nothing outlives the process: the kernel
-// closes the sockets with it, however it ends. [Guard.Files] are for another
+// No firewall rule is made, unless Config.Fragments asks for some, and nothing
+// outlives the process: the kernel closes the sockets with it, however it ends,
+// and takes the rules away, which belong to a socket. [Guard.Files] are for another
 // process to hold, or to make a Guard of.
 //
 // # Limitations
 //
 // Linux only. CAP_NET_RAW is needed to open a guard, not to keep one. A guard
-// acts in one network namespace. It does not stop "time exceeded" for
-// fragments that never became a whole packet, for which docs/kernel.md has other
-// means, nor what the kernel's own handler for a protocol sends: with a tunnel
-// module loaded, for instance, that module answers for its number. Extension
+// acts in one network namespace. Without Config.Fragments it does not stop "time
+// exceeded" for fragments that never became a whole packet; with it, it does not
+// where an IPv6 fragment has another extension header before the protocol. It does
+// not stop what the kernel's own handler for a protocol sends: with a tunnel module loaded, for instance, that module answers for its number. Extension
 // headers of IPv6 (0, 43, 44 and 60) are not protocols there and cannot be
 // guarded; for IPv4, 43, 44 and 60 can. 255 can for both, although raw(7) says
 // that its sockets receive nothing.

@@ -5,6 +5,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -45,6 +46,13 @@ type Config struct {
 	// NetNS is the path of a network namespace, such as /run/netns/x; empty
 	// means that of the calling thread.
 	NetNS string
+
+	// Fragments also hides the protocol's fragments to this host's addresses from
+	// its kernel, by rules of nf_tables: it collects none, and does not answer
+	// "time exceeded" for those that never become a datagram. Raw sockets get no
+	// datagram that came in fragments then; packet sockets are served before. It
+	// takes CAP_NET_ADMIN, and Linux 5.12 with nf_tables and its fib expression.
+	Fragments bool
 }
 
 // A Guard silences the kernel for one protocol until it is closed. It is safe
@@ -54,8 +62,9 @@ type Guard struct {
 	families  Families
 	unguarded error
 
-	mu      sync.Mutex // guards sockets
+	mu      sync.Mutex // guards what follows
 	sockets []int      // in the order of families
+	rules   io.Closer  // nil unless Config.Fragments is set
 }
 
 // Protocol returns the IP protocol number.
@@ -86,10 +95,11 @@ func (e *FamilyError) Unwrap() error { return e.Err }
 // kernel no longer answers.
 //
 // Errors: [*transport.ProtocolError] for a number that cannot be guarded,
-// [*transport.PermissionError] without CAP_NET_RAW, [*FamilyError] for a family
-// this host does not have, [*transport.UnsupportedError] on systems other than
-// Linux, and otherwise *net.OpError around *os.SyscallError, or the
-// reason why the network namespace could not be entered.
+// [*transport.PermissionError] without CAP_NET_RAW, or without CAP_NET_ADMIN if
+// Config.Fragments is set, [*FamilyError] for a family this host does not have,
+// [*transport.UnsupportedError] on systems other than Linux, and otherwise
+// *net.OpError around *os.SyscallError, or the reason why the network namespace
+// could not be entered.
 func Open(protocol int, cfg *Config) (*Guard, error) {
 	if cfg == nil {
 		cfg = &Config{}
@@ -124,6 +134,13 @@ func open(protocol int, cfg Config, socket func(protocol int, family Families) (
 			}
 			g.families |= family
 			g.sockets = append(g.sockets, fd)
+		}
+		if cfg.Fragments {
+			rules, err := hideFragments(protocol, g.families)
+			if err != nil {
+				return err
+			}
+			g.rules = rules
 		}
 		return nil
 	})
@@ -162,10 +179,13 @@ func (g *Guard) FD(family Families) int {
 // socket for the protocol. Only the first call has an effect.
 func (g *Guard) Close() error {
 	g.mu.Lock()
-	sockets := g.sockets
-	g.sockets = nil
+	sockets, rules := g.sockets, g.rules
+	g.sockets, g.rules = nil, nil
 	g.mu.Unlock()
 	var errs []error
+	if rules != nil {
+		errs = append(errs, rules.Close())
+	}
 	for _, fd := range sockets {
 		errs = append(errs, closeSocket(fd))
 	}
@@ -175,6 +195,7 @@ func (g *Guard) Close() error {
 // Files returns duplicates of the guard's sockets, in the order of families, to
 // be passed to another process or kept when this one has closed the guard: the
 // kernel does not answer as long as anybody holds one. The caller closes them.
+// What Config.Fragments does ends with the guard all the same.
 // The error is net.ErrClosed, or *net.OpError around *os.SyscallError.
 func (g *Guard) Files() ([]*os.File, error) {
 	g.mu.Lock()

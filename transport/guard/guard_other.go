@@ -5,6 +5,7 @@
 package guard
 
 import (
+	"io"
 	"os"
 	"runtime"
 
@@ -16,6 +17,8 @@ func inNamespace(path string, f func() error) error { return f() }
 func openSocket(int, Families) (int, error) {
 	return -1, unsupported()
 }
+
+func hideFragments(int, Families) (io.Closer, error) { return nil, unsupported() }
 
 func filesOf([]int, int) ([]*os.File, error) { return nil, unsupported() }
 

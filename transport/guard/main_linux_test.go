@@ -16,6 +16,9 @@ import (
 // until it is killed.
 const roleEnv = "GUARD_TEST_HOLD"
 
+// fragmentsEnv makes it hide fragments, too.
+const fragmentsEnv = "GUARD_TEST_HOLD_FRAGMENTS"
+
 func TestMain(m *testing.M) {
 	if protocol := os.Getenv(roleEnv); protocol != "" {
 		hold(protocol)
@@ -28,7 +31,7 @@ func hold(protocol string) {
 	if _, err := fmt.Sscan(protocol, &number); err != nil {
 		panic(err)
 	}
-	if _, err := Open(number, &Config{Families: V4 | V6}); err != nil {
+	if _, err := Open(number, &Config{Families: V4 | V6, Fragments: os.Getenv(fragmentsEnv) != ""}); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}

@@ -36,7 +36,7 @@ func (t *Transport) Bind(protocol int) error {
 	}
 	b := &binding{guard: t.passed.guard(p)}
 	if b.guard == nil && !t.cfg.NoGuard {
-		g, err := sockio.OpenGuard(t.ns, int(p), t.caps.V4, t.caps.V6)
+		g, err := sockio.OpenGuard(t.ns, int(p), t.caps.V4, t.caps.V6, false)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,9 @@ import (
 )
 
 // OpenGuard keeps the kernel of a namespace from answering "protocol
-// unreachable" for a protocol until the result is closed.
-func OpenGuard(ns *netns.Handle, protocol int, v4, v6 bool) (*guard.Guard, error) {
+// unreachable" for a protocol until the result is closed, and with fragments
+// hides those from it (guard.Config.Fragments).
+func OpenGuard(ns *netns.Handle, protocol int, v4, v6, fragments bool) (*guard.Guard, error) {
 	var families guard.Families
 	if v4 {
 		families |= guard.V4
@@ -19,7 +20,7 @@ func OpenGuard(ns *netns.Handle, protocol int, v4, v6 bool) (*guard.Guard, error
 	}
 	var g *guard.Guard
 	err := ns.Do(func() (err error) {
-		g, err = guard.Open(protocol, &guard.Config{Families: families})
+		g, err = guard.Open(protocol, &guard.Config{Families: families, Fragments: fragments})
 		return err
 	})
 	return g, err
