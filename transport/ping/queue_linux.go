@@ -23,8 +23,7 @@ type queue struct {
 	tx      transmitter
 	monitor sockio.LinkMonitor
 
-	socks   [MaxIDs]atomic.Pointer[sock] // filled by the goroutine in Commit
-	starved atomic.Bool                  // Reserve found no slot, and nobody was told of one since
+	socks [MaxIDs]atomic.Pointer[sock] // filled by the goroutine in Commit
 
 	mu    sync.Mutex // guards stats
 	stats transport.Stats

@@ -10,34 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
+	"protean/transport/internal/slots"
 	"protean/transport/internal/sockio"
 )
 
 // A transmitter sends packets. It is owned by the goroutine in Reserve or
 // Commit.
 type transmitter struct {
-	mem   []byte
-	free  []uint64 // numbers of the slots not lent, from 1; the last is lent next
+	pool  slots.Pool
 	msg   sockio.Messages
 	socks map[message]*sock // src is valid where a socket is bound to it
 	count transport.Stats   // of the Commit in progress
 }
 
 func (x *transmitter) init(batch int) {
-	x.mem = make([]byte, batch*stride)
+	x.pool.Init(batch, stride)
 	x.msg = sockio.NewMessages(1, sockio.SendControl)
 	x.socks = make(map[message]*sock)
-	x.free = make([]uint64, batch)
-	for i := range x.free {
-		x.free[i] = uint64(batch - i)
-	}
-}
-
-// give takes slots back.
-func (x *transmitter) give(slots []transport.Slot) {
-	for i := range slots {
-		x.free = append(x.free, slots[i].Ref)
-	}
 }
 
 // Reserve implements [transport.Queue].
@@ -46,21 +35,7 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 		return net.ErrClosed
 	}
 	defer q.t.calls.Leave()
-	x := &q.tx
-	if n < 1 {
-		return nil
-	}
-	if len(x.free) == 0 {
-		q.starved.Store(true)
-		return transport.ErrNoSlots
-	}
-	for range min(n, len(x.free)) {
-		ref := x.free[len(x.free)-1]
-		x.free = x.free[:len(x.free)-1]
-		at := int(ref-1) * stride
-		b.Slots = append(b.Slots, transport.Slot{Data: x.mem[at : at : at+stride], Ref: ref})
-	}
-	return nil
+	return q.tx.pool.Reserve(b, n)
 }
 
 // Commit implements [transport.Queue]. Packets are with the kernel when it
@@ -71,9 +46,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	}
 	defer q.t.calls.Leave()
 	x := &q.tx
-	n = max(n, 0)
-	x.give(b.Slots[n:])
-	b.Truncate(n)
+	n = x.pool.Begin(b, n)
 	x.count = transport.Stats{}
 	for sent < n && err == nil {
 		s := &b.Slots[sent]
@@ -82,9 +55,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 			sent++
 		}
 	}
-	x.give(b.Slots[:sent])
-	b.Shift(sent)
-	if len(x.free) > 0 && q.starved.Swap(false) {
+	if x.pool.End(b, sent) {
 		q.Wake()
 	}
 	x.count.Committed, x.count.Sent = uint64(sent), uint64(sent)

@@ -23,9 +23,8 @@ type queue struct {
 	pacer pace.Pacer // of the receiving goroutine
 	links links      // of the receiving goroutine
 
-	lost    atomic.Uint64               // packets the kernel has dropped, as far as known
-	logs    atomic.Pointer[[]*stampLog] // of senders that stamps were asked of; nil for none
-	starved atomic.Bool                 // Reserve found no slot, and nobody was told of one since
+	lost atomic.Uint64               // packets the kernel has dropped, as far as known
+	logs atomic.Pointer[[]*stampLog] // of senders that stamps were asked of; nil for none
 
 	mu    sync.Mutex // guards stats
 	stats transport.Stats

@@ -11,31 +11,20 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/slots"
 	"protean/transport/internal/sockio"
 )
 
 // A transmitter sends packets in batches. It is owned by the goroutine in
 // Reserve or Commit.
 type transmitter struct {
-	mem  []byte
-	free []uint64 // numbers of the slots not lent, from 1; the last is lent next
+	pool slots.Pool
 	msg  sockio.Messages
 }
 
 func (x *transmitter) init(batch, control int) {
-	x.mem = make([]byte, batch*stride)
+	x.pool.Init(batch, stride)
 	x.msg = sockio.NewMessages(batch, control)
-	x.free = make([]uint64, batch)
-	for i := range x.free {
-		x.free[i] = uint64(batch - i)
-	}
-}
-
-// give takes slots back.
-func (x *transmitter) give(slots []transport.Slot) {
-	for i := range slots {
-		x.free = append(x.free, slots[i].Ref)
-	}
 }
 
 // Reserve implements [transport.Queue].
@@ -44,21 +33,7 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 		return net.ErrClosed
 	}
 	defer q.t.calls.Leave()
-	x := &q.tx
-	if n < 1 {
-		return nil
-	}
-	if len(x.free) == 0 {
-		q.starved.Store(true)
-		return transport.ErrNoSlots
-	}
-	for range min(n, len(x.free)) {
-		ref := x.free[len(x.free)-1]
-		x.free = x.free[:len(x.free)-1]
-		at := int(ref-1) * stride
-		b.Slots = append(b.Slots, transport.Slot{Data: x.mem[at : at : at+stride], Ref: ref})
-	}
-	return nil
+	return q.tx.pool.Reserve(b, n)
 }
 
 // Commit implements [transport.Queue]. Packets are with the kernel when it
@@ -69,9 +44,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	}
 	defer q.t.calls.Leave()
 	x := &q.tx
-	n = max(n, 0)
-	x.give(b.Slots[n:])
-	b.Truncate(n)
+	n = x.pool.Begin(b, n)
 	var bytes uint64
 	for sent < n && err == nil {
 		var k int
@@ -81,9 +54,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 		}
 		sent += k
 	}
-	x.give(b.Slots[:sent])
-	b.Shift(sent)
-	if len(x.free) > 0 && q.starved.Swap(false) {
+	if x.pool.End(b, sent) {
 		q.Wake()
 	}
 	q.mu.Lock()
