@@ -47,6 +47,11 @@ const (
 	flagsFound          = flagTruncated | flagV6 | flagFragment | protocolMask
 
 	unknownShift = 20 // Field, 8 bits
+
+	// FlagMerged: the packet stands for several that were or will be on the
+	// wire: TCP or UDP segments that the kernel or a device has merged, or not
+	// cut yet. It may be larger than the MTU.
+	FlagMerged Flags = 1 << 28
 )
 
 // Unknown is the flag that marks fields as not known.

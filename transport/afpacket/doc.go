@@ -39,8 +39,9 @@
 // protean/transport/guard. With Config.HideFragments it also keeps it from
 // sending "time exceeded" for fragments that never became a datagram.
 //
-// Frames larger than the MTU are delivered like any other: several segments that
-// a device or the kernel has merged, or datagrams that Config.Defrag has it
+// Frames larger than the MTU are delivered like any other: several segments of TCP
+// or UDP that a device or the kernel has merged, or not cut yet, which
+// Packet.Merged tells, or datagrams that Config.Defrag has it
 // reassemble. Packets from this machine, of containers for instance, may
 // have a checksum that was left to the device; Packet.Checksum tells. Packets
 // that did not fit a V2 frame or a V3 block are dropped as malformed, as truncated.

@@ -120,7 +120,8 @@ func (t *Transport) program(p *policy) []bpf.RawInstruction {
 			}
 		}
 	}
-	if !p.foreign {
+	// What goes out is to whatever address, and the rest is judged here.
+	if !p.foreign && !t.cfg.Outgoing {
 		for a := range p.local {
 			s.Dst = append(s.Dst, netip.PrefixFrom(a, a.BitLen()))
 		}

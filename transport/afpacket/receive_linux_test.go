@@ -3,12 +3,15 @@
 package afpacket
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"protean/proto/wire"
 	"protean/transport"
@@ -202,6 +205,9 @@ func TestFramesAboveTheMTUAreDelivered(t *testing.T) {
 		got.until(t, tr, func() bool {
 			for _, p := range got.packets {
 				largest = max(largest, len(p.Data))
+				if len(p.Data) > 1500 && !p.Merged() {
+					t.Fatalf("a packet of %d bytes is not said to be several", len(p.Data))
+				}
 			}
 			return r != V2 && largest > 1500 || truncated()
 		})
@@ -212,6 +218,69 @@ func TestFramesAboveTheMTUAreDelivered(t *testing.T) {
 		if s := tr.Stats(); r == V2 && (s.Malformed[wire.Truncated] == 0 || s.Dropped[transport.Malformed] < s.Malformed[wire.Truncated]) {
 			t.Errorf("truncated %d, malformed %d", s.Malformed[wire.Truncated], s.Dropped[transport.Malformed])
 		}
+	})
+}
+
+// TestMergedDatagramsAreTold has UDP leave it to the device to cut a buffer into
+// datagrams (UDP_SEGMENT, udp(7)), which a veth pair does not.
+func TestMergedDatagramsAreTold(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	rings(t, func(t *testing.T, r Ring) {
+		families(t, func(t *testing.T, v6 bool) {
+			tr := open(t, b, Config{Ring: r}, 17)
+			network, dst, header := "udp4", b.Addr4(), 28
+			if v6 {
+				network, dst, header = "udp6", b.Addr6(), 48
+			}
+			var ln net.PacketConn // or the kernel would refuse the second
+			if err := b.Do(func() (err error) {
+				ln, err = net.ListenPacket(network, netip.AddrPortFrom(dst, 0).String())
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			err := a.Do(func() error {
+				c, err := net.Dial(network, ln.LocalAddr().String())
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				raw, err := c.(*net.UDPConn).SyscallConn()
+				if err != nil {
+					return err
+				}
+				for _, segment := range []int{0, 1000} {
+					var bad error
+					err := raw.Control(func(fd uintptr) { bad = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, segment) })
+					if err = errors.Join(err, bad); err != nil {
+						return err
+					}
+					if _, err := c.Write(make([]byte, 1000+3*segment)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c collector
+			c.until(t, tr, func() bool { return tr.Stats().Received == 2 })
+			if p := c.packets[0]; len(p.Data) != header+1000 || p.Merged() {
+				t.Errorf("one datagram: %d bytes, merged %v", len(p.Data), p.Merged())
+			}
+			if r == V2 { // its frames have no room for four
+				if s := tr.Stats(); len(c.packets) != 1 || s.Malformed[wire.Truncated] != 1 {
+					t.Errorf("%d packets, truncated %d", len(c.packets), s.Malformed[wire.Truncated])
+				}
+				return
+			}
+			if p := c.packets[1]; len(p.Data) != header+4000 || !p.Merged() || p.Checksum() != transport.ChecksumPartial {
+				t.Errorf("four datagrams: %d bytes, merged %v, checksum %v", len(p.Data), p.Merged(), p.Checksum())
+			}
+		})
 	})
 }
 
@@ -231,4 +300,75 @@ func TestKernelDropsAreCountedAndTold(t *testing.T) {
 			c.until(t, tr, func() bool { return c.lost == tr.Stats().Lost })
 		}
 	})
+}
+
+// TestPacketsAboveTheMTUAtOpen has the MTU grow under a ring. The frames of a V2
+// ring are as large as Open made them: what does not fit is counted.
+func TestPacketsAboveTheMTUAtOpen(t *testing.T) {
+	rings(t, func(t *testing.T, r Ring) {
+		lab := netlab.Test(t, netlab.Pair())
+		a, b := lab.Node("a"), lab.Node("b")
+		tr := open(t, b, Config{Ring: r}, 253)
+		w := tap(t, a, b)
+		for _, n := range lab.Nodes() {
+			if err := n.SetMTU("eth0", 9000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var c collector
+		c.until(t, tr, func() bool { return len(c.links) > 0 && c.links[len(c.links)-1].MTU == 9000 })
+		w.write(w.peer, typeIPv4, between(a, b, false, make([]byte, 5000)))
+		w.write(w.peer, typeIPv6, between(a, b, true, make([]byte, 5000)))
+		w.write(w.peer, typeIPv4, between(a, b, false, make([]byte, 1480)))
+		w.write(w.peer, typeIPv6, between(a, b, true, make([]byte, 1460)))
+		want, truncated := 4, uint64(0)
+		if r == V2 {
+			want, truncated = 2, 2
+		}
+		c.until(t, tr, func() bool { return len(c.packets) >= want && tr.Stats().Received == 4 })
+		s := tr.Stats()
+		if len(c.packets) != want || s.Malformed[wire.Truncated] != truncated || s.Dropped[transport.Malformed] != truncated {
+			t.Errorf("%d packets, truncated %d, dropped %v", len(c.packets), s.Malformed[wire.Truncated], s.Dropped)
+		}
+		// Opened anew, it has room.
+		again := open(t, b, Config{Ring: r}, 253)
+		w.write(w.peer, typeIPv4, between(a, b, false, make([]byte, 5000)))
+		if got := receive(t, again, 1)[0]; len(got.Payload()) != 5000 {
+			t.Errorf("received %d bytes", len(got.Payload()))
+		}
+	})
+}
+
+func TestOutgoingPacketsAreDeliveredWhenAskedFor(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	rings(t, func(t *testing.T, r Ring) {
+		without, with := open(t, a, Config{Ring: r, All: true}, 253), open(t, a, Config{Ring: r, All: true, Outgoing: true}, 253)
+		w.write(w.peer, typeIPv4, between(a, b, false, []byte("on the way out")))
+		if p := receive(t, with, 1)[0]; p.Type() != transport.PacketOutgoing || string(p.Payload()) != "on the way out" {
+			t.Errorf("received %q of type %v", p.Payload(), p.Type())
+		}
+		if c := settle(t, without); len(c.packets) > 0 {
+			t.Errorf("%q was delivered, not asked for", c.packets[0].Payload())
+		}
+	})
+}
+
+// TestForwardedPacketsGoOn has a router with a transport forward packets of the
+// protocol that is bound there.
+func TestForwardedPacketsGoOn(t *testing.T) {
+	lab := netlab.Test(t, netlab.Line(1))
+	a, b := lab.Node("a"), lab.Node("b")
+	r := open(t, lab.Node("r1"), Config{HideFragments: true}, 253)
+	ta, tb := open(t, a, Config{}), open(t, b, Config{}, 253)
+	families(t, func(t *testing.T, v6 bool) {
+		mustSend(t, ta, between(a, b, v6, []byte("in transit")))
+		if p := receive(t, tb, 1)[0]; p.TTL() != 63 || string(p.Payload()) != "in transit" {
+			t.Errorf("TTL %d, payload %q", p.TTL(), p.Payload())
+		}
+	})
+	if c := settle(t, r); len(c.packets) > 0 {
+		t.Errorf("the router's transport received %q", c.packets[0].Payload())
+	}
 }

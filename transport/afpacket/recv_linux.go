@@ -171,7 +171,21 @@ func (q *queue) take(f *frame) bool {
 		a.Flags |= transport.FlagVLAN
 		r.tag, r.tagged = f.tag()
 	}
+	if q.merged(f.status, int(size)) {
+		a.Flags |= transport.FlagMerged
+	}
 	return q.load(b, protocol, a)
+}
+
+// merged reports whether a packet of so many bytes is several segments. The kernel
+// says so of TCP (TP_STATUS_GSO_TCP). It does not of UDP, whose checksum in such
+// packets was verified, or left to a device.
+func (q *queue) merged(status uint32, size int) bool {
+	if status&ring.StatusGSOTCP != 0 {
+		return true
+	}
+	f := q.t.status.Load()
+	return f != nil && size > f.MTU && !q.t.cfg.Defrag && status&(ring.StatusCsumNotReady|ring.StatusCsumValid) != 0
 }
 
 // discard drops what a source still has.

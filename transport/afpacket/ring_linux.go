@@ -93,7 +93,7 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 }
 
 // unusual are the status bits of frames that take decoding, or more.
-const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsumValid | ring.StatusTSRawHardware | ring.StatusLosing
+const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsumValid | ring.StatusTSRawHardware | ring.StatusLosing | ring.StatusGSOTCP
 
 // takeUnusual is for frames with something to them.
 func (q *queue) takeUnusual(status uint32, s transport.Sink) bool {
