@@ -150,10 +150,9 @@ func BenchmarkTransmit(b *testing.B) {
 			start := threadTime(b)
 			for i := 0; i < b.N; {
 				k := 0
-				for k < 64 && i < b.N && p.put(tx, k, i, n-14) {
+				for k < 64 && i < b.N && p.put(tx, i, n-14) {
 					i, k = i+1, k+1
 				}
-				tx.Request(k)
 				if err := tx.Kick(); err != nil {
 					b.Fatal(err)
 				}

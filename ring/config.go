@@ -72,6 +72,13 @@ type TxConfig struct {
 	// MaxFrame is the most bytes, from the link header on, that the interface
 	// takes. 0 means what fits.
 	MaxFrame int
+
+	// Room is how many bytes, from the link header on, there is memory for at each
+	// frame, for callers who write first and find out later that it is too much to
+	// be sent. 0 means what fits. If it is more, FrameSize has to be a multiple of
+	// the page size, and each frame takes two of the mappings that a process may
+	// have (vm.max_map_count in Documentation/admin-guide/sysctl/vm.rst).
+	Room int
 }
 
 func (c *RxConfig) withDefaults() (RxConfig, error) {
@@ -115,6 +122,9 @@ func (c *RxConfig) halve(request func() error) error {
 	}
 }
 
+// maxRoom is the most that makes sense: what a frame may have.
+const maxRoom = 128 << 10
+
 func (c *TxConfig) withDefaults() (TxConfig, error) {
 	var d TxConfig
 	if c != nil {
@@ -130,10 +140,17 @@ func (c *TxConfig) withDefaults() (TxConfig, error) {
 	case d.MaxFrame < 0:
 		return d, &ConfigError{"MaxFrame", d.MaxFrame, "is negative"}
 	}
-	room := d.FrameSize - txData
-	if d.MaxFrame == 0 || d.MaxFrame > room {
-		d.MaxFrame = room
+	fits := d.FrameSize - txData
+	if d.MaxFrame == 0 || d.MaxFrame > fits {
+		d.MaxFrame = fits
 	}
+	switch {
+	case d.Room < 0 || d.Room > maxRoom:
+		return d, &ConfigError{"Room", d.Room, "is not in 0 to 131072"}
+	case d.Room > fits && d.FrameSize%os.Getpagesize() != 0:
+		return d, &ConfigError{"FrameSize", d.FrameSize, "is not a multiple of the page size, as Room takes"}
+	}
+	d.Room = max(d.Room, fits)
 	return d, nil
 }
 

@@ -8,9 +8,12 @@ import (
 	"syscall"
 )
 
-// ErrNoFrame means that a frame of a transmit ring is not available: it waits to
-// be sent, or is being sent.
-var ErrNoFrame = errors.New("ring: the frame is not available")
+// ErrNoFrame means that a frame of a transmit ring is not lent to the caller.
+var ErrNoFrame = errors.New("ring: the frame is not lent")
+
+// ErrOrder means that a frame of a transmit ring cannot be requested, since the one
+// whose turn it is is lent.
+var ErrOrder = errors.New("ring: the frame whose turn it is is lent")
 
 // A ConfigError says which value of a configuration cannot be.
 type ConfigError struct {

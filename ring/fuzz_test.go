@@ -48,33 +48,54 @@ func FuzzRxRing(f *testing.F) {
 }
 
 // FuzzTxRing has the kernel's side of a transmit ring be anything between the
-// calls of ours.
+// calls of ours, and those come in any order.
 func FuzzTxRing(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9})
-	f.Add([]byte{1, 1, 1, 1, 4, 4, 4, 4, 0, 0, 0, 0})
+	f.Add([]byte{0, 0, 0, 0, 9, 17, 25, 1, 5, 0, 0, 4, 3, 3, 3})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		r := newFakeTx(4, 256)
 		for i, op := range script {
-			switch op % 5 {
+			at := int(op>>3) % 5
+			switch op % 6 {
 			case 0:
-				if b := r.free(int(op>>4) % 5); b != nil {
-					b[0] = op
+				if i := r.lend(); i >= 0 {
+					r.data(i)[0] = op
 				}
 			case 1:
-				if r.free(0) != nil {
-					r.fill(0, int(op))
-					r.request(1)
+				if r.request(at, int(op)) == nil && r.under == 0 {
+					t.Fatal("nothing is under way")
 				}
 			case 2:
 				r.rescue()
 			case 3:
-				release(r.at(uint64(op>>3)), v2Status, uint32(script[len(script)-1-i]))
+				release(r.at(at%4), v2Status, uint32(script[len(script)-1-i]))
 			case 4:
 				r.reap()
+			case 5:
+				r.free(at)
 			}
-			if r.next-r.oldest > uint64(r.n) {
-				t.Fatalf("%d frames under way of %d", r.next-r.oldest, r.n)
-			}
+			r.check(t)
 		}
 	})
+}
+
+// check checks what holds at any time.
+func (t *txRing) check(tb testing.TB) {
+	tb.Helper()
+	lent := 0
+	for i := range t.n {
+		if !t.lent[i] {
+			continue
+		}
+		lent++
+		if (i-t.head+t.n)%t.n >= t.out {
+			tb.Fatalf("frame %d is lent, and not in %d from %d on", i, t.out, t.head)
+		}
+	}
+	if t.under < 0 || t.out < 0 || t.under+t.out > t.n || lent != t.count {
+		tb.Fatalf("%d under way, %d lent or empty, %d lent of which %d are counted, of %d", t.under, t.out, lent, t.count, t.n)
+	}
+	if t.out > 0 && !t.lent[t.after(t.head, t.out-1)] {
+		tb.Fatal("the last is not lent")
+	}
 }

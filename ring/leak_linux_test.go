@@ -50,7 +50,7 @@ func TestARingThatIsDroppedIsCounted(t *testing.T) {
 	if n, ok := check(data); n != 7 || !ok {
 		t.Errorf("frame %d, whole %v", n, ok)
 	}
-	unix.Munmap(mem)
+	unmap(mem)
 	unix.Close(own)
 
 	func() {
@@ -61,7 +61,7 @@ func TestARingThatIsDroppedIsCounted(t *testing.T) {
 		mem = tx.ring.mem
 	}()
 	collect(t, before, 2)
-	unix.Munmap(mem)
+	unmap(mem)
 }
 
 func TestARingThatIsClosedIsNotCounted(t *testing.T) {
@@ -86,7 +86,7 @@ func TestARingThatIsClosedIsNotCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		mem := left.ring.mem
-		t.Cleanup(func() { unix.Munmap(mem) })
+		t.Cleanup(func() { unmap(mem) })
 	}()
 	collect(t, before, 1) // left, and nothing else
 	runtime.GC()

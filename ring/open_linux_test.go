@@ -137,11 +137,10 @@ func TestSendingDoesNotAllocate(t *testing.T) {
 	defer enter(t, tx)()
 	if n := testing.AllocsPerRun(50, func() {
 		for i := range 16 {
-			if !p.put(tx, i, i, 100) {
+			if !p.put(tx, i, 100) {
 				t.Fatal("no room")
 			}
 		}
-		tx.Request(16)
 		if err := tx.Kick(); err != nil {
 			t.Fatal(err)
 		}

@@ -30,17 +30,23 @@ func (p *pair) transmit(cfg *TxConfig) *Tx {
 	return tx
 }
 
-// put fills the i-th free frame, and reports whether there was one.
-func (p *pair) put(tx *Tx, i, number, size int) bool {
-	b := tx.Data(i)
-	if b == nil {
+// put requests that a packet be sent, and reports whether there was a frame for it.
+func (p *pair) put(tx *Tx, number, size int) bool {
+	i := tx.Reserve()
+	if i < 0 {
 		return false
 	}
-	appendFrame(b[:0], p.head[:], number, size)
-	if err := tx.Fill(i, size+len(p.head)); err != nil {
-		p.t.Fatal("Fill:", err)
-	}
+	p.fill(tx, i, number, size)
 	return true
+}
+
+// fill requests that a lent frame be sent with a packet in it.
+func (p *pair) fill(tx *Tx, i, number, size int) {
+	p.t.Helper()
+	appendFrame(tx.Data(i)[:0], p.head[:], number, size)
+	if err := tx.Request(i, size+len(p.head)); err != nil {
+		p.t.Fatal("Request:", err)
+	}
 }
 
 // enter returns a function that leaves.
@@ -85,10 +91,9 @@ func TestAFrameThatTheKernelRefusesHoldsNothingUp(t *testing.T) {
 	const n = 100
 	for i := 0; i < n; {
 		k := 0
-		for ; k < 10 && i < n && p.put(tx, k, i, map[bool]int{true: 1501, false: 100}[i == 3 || i == 55 || i == 99]); k++ {
+		for ; k < 10 && i < n && p.put(tx, i, map[bool]int{true: 1501, false: 100}[i == 3 || i == 55 || i == 99]); k++ {
 			i++
 		}
-		tx.Request(k)
 		if err := tx.Kick(); err != nil {
 			t.Fatal("Kick:", err)
 		}
@@ -113,10 +118,9 @@ func TestDrainTellsWhatWasNotSent(t *testing.T) {
 	leave := enter(t, tx)
 	const n = 2000
 	for i := range n {
-		if !p.put(tx, 0, i, 100) {
+		if !p.put(tx, i, 100) {
 			t.Fatalf("no room for frame %d", i)
 		}
-		tx.Request(1)
 	}
 	if tx.UnderWay() != n {
 		t.Fatalf("%d under way", tx.UnderWay())
@@ -133,9 +137,8 @@ func TestDrainTellsWhatWasNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		p.put(tx, i, i, 100)
+		p.put(tx, i, 100)
 	}
-	tx.Request(10)
 	if err := tx.Kick(); !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("Kick with the link down: %v", err)
 	}
@@ -189,10 +192,9 @@ func TestFramesAreNotOverwrittenWhileTheyAreSent(t *testing.T) {
 				continue
 			}
 			k := 0
-			for k < 8 && i < n && p.put(tx, k, i, 64+i%1400) {
+			for k < 8 && i < n && p.put(tx, i, 64+i%1400) {
 				i, k = i+1, k+1
 			}
-			tx.Request(k)
 			if err := tx.Kick(); err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EAGAIN) {
 				t.Error("Kick:", err)
 				return
@@ -215,28 +217,26 @@ func TestALongFrameIsRefusedBeforeItIsQueued(t *testing.T) {
 	r := p.volume()
 	tx := p.transmit(&TxConfig{Frames: 32, MaxFrame: 1514})
 	defer enter(t, tx)()
-	if n := len(tx.Data(0)); n != 1514 {
+	f := tx.Reserve()
+	if n := len(tx.Data(f)); n != 1514 {
 		t.Errorf("room for %d bytes", n)
 	}
 	var size *SizeError
-	if err := tx.Fill(0, 1515); !errors.As(err, &size) || size.Size != 1515 || size.Max != 1514 || !errors.Is(err, syscall.EMSGSIZE) {
+	if err := tx.Request(f, 1515); !errors.As(err, &size) || size.Size != 1515 || size.Max != 1514 || !errors.Is(err, syscall.EMSGSIZE) {
 		t.Errorf("1515 bytes: %v", err)
 	}
-	if !p.put(tx, 0, 0, 1500) {
-		t.Fatal("no frame")
-	}
-	tx.Request(1)
+	p.fill(tx, f, 0, 1500)
 	if err := tx.Kick(); err != nil {
 		t.Fatal(err)
 	}
 	wantNumbers(t, numbers(t, r, 1), 1)
 	tx.SetMaxFrame(100)
-	if n := len(tx.Data(0)); n != 100 {
+	if n := len(tx.Data(tx.Reserve())); n != 100 {
 		t.Errorf("room for %d bytes", n)
 	}
 }
 
-// Frames that are not free cannot be filled, nor more requested than are.
+// Frames that are not available are not lent, nor sent if they are not lent.
 func TestFramesOfTheKernelAreOutOfReach(t *testing.T) {
 	p := newPair(t, 1500)
 	r := p.volume()
@@ -246,17 +246,16 @@ func TestFramesOfTheKernelAreOutOfReach(t *testing.T) {
 		t.Fatalf("%d frames", n)
 	}
 	for i := range 16 {
-		p.put(tx, i, i, 100)
+		p.put(tx, i, 100)
 	}
-	if tx.Data(16) != nil {
-		t.Error("a 17th frame of 16")
+	if tx.UnderWay() != 16 || tx.Reserve() != -1 {
+		t.Errorf("%d under way, and a 17th frame of 16", tx.UnderWay())
 	}
-	tx.Request(20)
-	if tx.UnderWay() != 16 || tx.Data(0) != nil {
-		t.Errorf("%d under way", tx.UnderWay())
-	}
-	if err := tx.Fill(0, 50); !errors.Is(err, ErrNoFrame) {
-		t.Errorf("filling a frame that waits to be sent: %v", err)
+	for _, i := range []int{-1, 0, 15, 16} {
+		tx.Release(i)
+		if err := tx.Request(i, 50); !errors.Is(err, ErrNoFrame) {
+			t.Errorf("a frame that waits to be sent is requested: %v", err)
+		}
 	}
 	if err := tx.Kick(); err != nil {
 		t.Fatal(err)

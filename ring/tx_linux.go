@@ -14,6 +14,13 @@ import (
 // A Tx is a transmit ring of a packet socket of type SOCK_RAW. One goroutine at a
 // time uses it; Close may be called from anywhere.
 //
+// Frames are lent by Reserve, filled in place, and taken back by Request, which
+// has them sent, or by Release, which does not. What is requested is sent in the
+// order of the calls of Request, whatever the order in which frames were lent. A
+// packet is sent from where it was written if its frame is the next in the ring:
+// if frames are requested as they were lent, and none is released in front of one
+// that is not. Otherwise Request copies it.
+//
 // A socket with a transmit ring sends nothing but what is in it: the kernel
 // ignores what other calls give it, and says that it was sent. So the socket has
 // to be one of its own, which receives nothing.
@@ -23,11 +30,15 @@ type Tx struct {
 	fd   int
 	cfg  TxConfig
 	leak runtime.Cleanup // counts the ring unless Close stops it
+
+	fresh int // frames requested since a Kick that left none
 }
 
 // NewTx makes the transmit ring of a packet socket and maps it. The socket has to
 // be bound to an interface, with protocol 0, before the first Kick. fd stays the
-// caller's, who closes it after the ring. Errors are as for [NewRx].
+// caller's, who closes it after the ring. Errors are as for [NewRx], and an
+// *os.SyscallError of mremap(2) with ENOMEM when the process has too many
+// mappings for TxConfig.Room.
 func NewTx(fd int, cfg *TxConfig) (*Tx, error) {
 	c, err := cfg.withDefaults()
 	if err != nil {
@@ -46,11 +57,12 @@ func NewTx(fd int, cfg *TxConfig) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	mem, err := mapRing(fd, c.Frames*c.FrameSize)
+	mem, stride, err := mapTx(fd, &c)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tx{fd: fd, cfg: c, ring: txRing{mem: mem, frame: c.FrameSize, n: c.Frames, max: c.MaxFrame}}
+	t := &Tx{fd: fd, cfg: c}
+	t.ring.init(mem, stride, c.FrameSize, c.Frames, c.MaxFrame, c.Room)
 	t.leak = watch(t)
 	return t, nil
 }
@@ -67,22 +79,49 @@ func (t *Tx) SetMaxFrame(n int) {
 // net.ErrClosed once Close was called.
 func (t *Tx) Enter() error { return t.gate.enter() }
 
-// Leave ends what Enter began. Data of frames must not be used any more.
+// Leave ends what Enter began.
 func (t *Tx) Leave() { t.gate.leave() }
 
-// Data returns the memory of the i-th frame that can be filled, counted from 0,
-// in the order in which they will be sent. It has room for Config.MaxFrame bytes,
-// from the link header on, and is the caller's until Request. It is nil if so
-// many frames are not available.
-func (t *Tx) Data(i int) []byte { return t.ring.free(i) }
+// Reserve lends a frame, the next in the ring if it is available, and returns its
+// number. It returns -1 if none is.
+func (t *Tx) Reserve() int { return t.ring.lend() }
 
-// Fill tells that the i-th frame that can be filled has n bytes. Errors:
-// *[SizeError]; [ErrNoFrame] where Data returns nil.
-func (t *Tx) Fill(i, n int) error { return t.ring.fill(i, n) }
+// Data returns the memory of a lent frame for its data, from the link header on. Its
+// length is TxConfig.MaxFrame, its capacity at least TxConfig.Room. It is the
+// caller's until Request or Release, and stays memory when the ring is closed.
+func (t *Tx) Data(frame int) []byte { return t.ring.data(frame) }
 
-// Request hands the first n frames over, which must have been filled. They are
-// sent by the next Kick.
-func (t *Tx) Request(n int) { t.ring.request(n) }
+// Lent returns how many frames are lent.
+func (t *Tx) Lent() int { return t.ring.count }
+
+// Release takes back a lent frame that is not to be sent. It does nothing to one
+// that is not lent.
+func (t *Tx) Release(frame int) { t.ring.free(frame) }
+
+// Request takes back a lent frame whose first n bytes are to be sent by the next
+// Kick. Errors, after which the frame is still lent: *[SizeError]; [ErrOrder] if
+// the frame whose turn it is is lent, so that the packet can only be sent by
+// another socket, or later; [ErrNoFrame] if this one is not lent.
+func (t *Tx) Request(frame, n int) error {
+	err := t.ring.request(frame, n)
+	if err == nil {
+		t.fresh++
+	}
+	return err
+}
+
+// Waiting reports whether frames are requested that the kernel has not taken:
+// something that is sent by another socket would overtake them.
+func (t *Tx) Waiting() bool { return t.ring.waiting() }
+
+// Copied returns how many frames were copied to another place in the ring.
+func (t *Tx) Copied() uint64 { return t.ring.copied }
+
+// KickEvery is how many frames are best requested between two calls of Kick: so
+// few are sent by a system call that the runtime is not told of. Of others its
+// monitor takes the processor away when they last, which costs more than the
+// frames; the runtime cannot stop the world during this one.
+const KickEvery = 16
 
 // Kick has the kernel send the frames that are requested, without waiting until
 // they are gone. Frames that it finds wrong are taken out of the ring, counted
@@ -92,22 +131,27 @@ func (t *Tx) Request(n int) { t.ring.request(n) }
 // gone.
 func (t *Tx) Kick() error {
 	for {
-		err := t.send()
-		if !t.ring.rescue() {
-			return err
+		errno := t.send()
+		if t.ring.rescue() {
+			continue
 		}
+		if errno == 0 {
+			t.fresh = 0
+			return nil
+		}
+		return os.NewSyscallError("sendto", errno)
 	}
 }
 
-func (t *Tx) send() error {
+func (t *Tx) send() (errno unix.Errno) {
 	for {
-		_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(t.fd), 0, 0, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-		switch errno {
-		case 0:
-			return nil
-		case unix.EINTR:
-		default:
-			return os.NewSyscallError("sendto", errno)
+		if t.fresh <= KickEvery {
+			_, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(t.fd), 0, 0, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		} else {
+			_, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(t.fd), 0, 0, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		}
+		if errno != unix.EINTR {
+			return errno
 		}
 	}
 }
@@ -147,11 +191,15 @@ func (t *Tx) Drain(until time.Time) (left int) {
 }
 
 // Close waits until who uses the ring has left, and unmaps it. Frames that were
-// not sent are lost: see Drain. It is idempotent. It fails with [ErrInUse] when
-// the user does not leave within some seconds.
+// not sent are lost: see Drain. Where frames are lent, their memory stays, with
+// zeros in it and shared with nobody, until the process ends. It is idempotent. It
+// fails with [ErrInUse] when the user does not leave within some seconds.
 func (t *Tx) Close() error {
 	return t.gate.shut(func() {}, func() error {
 		t.leak.Stop()
-		return os.NewSyscallError("munmap", unix.Munmap(t.ring.mem))
+		if t.ring.count > 0 {
+			return detach(t.ring.mem)
+		}
+		return unmap(t.ring.mem)
 	})
 }

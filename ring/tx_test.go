@@ -11,14 +11,17 @@ import (
 )
 
 func newFakeTx(n, frame int) *txRing {
-	return &txRing{mem: aligned(n * frame), frame: frame, n: n, max: frame - txData}
+	r := new(txRing)
+	r.init(aligned(n*frame), frame, frame, n, frame-txData, frame-txData)
+	return r
 }
 
 // A fakeSender sends as the kernel does: strictly in order, up to the first
 // frame that is not requested, or that it finds wrong.
 type fakeSender struct {
 	r     *txRing
-	head  uint64
+	head  int
+	out   int // frames sent that are not available yet
 	wrong func(data string) bool
 	sent  []string
 }
@@ -36,36 +39,39 @@ func (s *fakeSender) kick() {
 		}
 		s.sent = append(s.sent, data)
 		release(b, v2Status, txSending)
-		s.head++
+		s.head = s.r.after(s.head, 1)
+		s.out++
 	}
 }
 
 // complete makes all frames that were sent available but the last n.
 func (s *fakeSender) complete(n int) {
-	for i := range s.r.n {
-		if at := s.head - 1 - uint64(i); i >= n && i < int(s.head) {
-			if b := s.r.at(at); acquire(b, v2Status) == txSending {
-				release(b, v2Status, txAvailable)
-			}
-		}
+	for ; s.out > n; s.out-- {
+		release(s.r.at(s.r.before(s.head, s.out)), v2Status, txAvailable)
 	}
 }
 
+// put requests frames, as many as there is room for.
 func put(t *testing.T, r *txRing, frames ...string) (n int) {
 	t.Helper()
-	for i, f := range frames {
-		b := r.free(i)
-		if b == nil {
+	for _, f := range frames {
+		i := r.lend()
+		if i < 0 {
 			break
 		}
-		copy(b, f)
-		if err := r.fill(i, len(f)); err != nil {
-			t.Fatal(err)
-		}
+		request(t, r, i, f)
 		n++
 	}
-	r.request(n)
 	return n
+}
+
+func request(t *testing.T, r *txRing, i int, data string) {
+	t.Helper()
+	copy(r.data(i), data)
+	if err := r.request(i, len(data)); err != nil {
+		t.Fatal(err)
+	}
+	r.check(t)
 }
 
 func TestFramesAreNotUsedAgainBeforeTheyAreAvailable(t *testing.T) {
@@ -75,7 +81,7 @@ func TestFramesAreNotUsedAgainBeforeTheyAreAvailable(t *testing.T) {
 		t.Fatalf("%d frames fitted, want 4", n)
 	}
 	s.kick()
-	if b := r.free(0); b != nil {
+	if r.lend() >= 0 {
 		t.Fatal("a frame that is being sent was handed out")
 	}
 	s.complete(2) // a and b
@@ -123,12 +129,14 @@ func TestAWrongFrameIsTakenOutAndTheOthersGoOn(t *testing.T) {
 func TestAFrameThatDoesNotFitIsRefusedBeforeItIsQueued(t *testing.T) {
 	r := newFakeTx(4, 256)
 	r.max = 100
-	err := r.fill(0, 101)
+	i := r.lend()
+	err := r.request(i, 101)
 	var size *SizeError
 	if !errors.As(err, &size) || size.Size != 101 || size.Max != 100 || !errors.Is(err, syscall.EMSGSIZE) {
 		t.Errorf("got %v", err)
 	}
-	if b := r.free(0); cap(b) != 100 {
-		t.Errorf("%d bytes handed out", cap(b))
+	if n := len(r.data(i)); n != 100 {
+		t.Errorf("%d bytes handed out", n)
 	}
+	request(t, r, i, "fits") // it is still lent
 }

@@ -108,8 +108,10 @@ type Config struct {
 	RetireTimeout time.Duration
 
 	// TxRing sends through a ring shared with the kernel (PACKET_TX_RING) instead
-	// of sendmmsg(2). Packets count as sent when the kernel has given the ring's
-	// frame back. It excludes Cooked. What is larger than the MTU at the time of
+	// of sendmmsg(2). Slots are the ring's frames: packets are sent from where they
+	// were written if they are committed in the order in which they were reserved,
+	// and copied otherwise. They count as sent when the kernel has given the frame
+	// back. It excludes Cooked. What is larger than the MTU at the time of
 	// Open may not fit later.
 	TxRing bool
 

@@ -78,9 +78,11 @@
 // Each family of each queue has a ring of Config.BlockSize times Config.Blocks,
 // 8 MiB, which the kernel allocates at once. Slots are a block of Batch times
 // 64 KiB of address space, of which packets of up to 1500 bytes touch 128 KiB
-// in all. Neither receiving nor sending allocates, but for packets that wait for
-// a neighbour. A Transport that is dropped and not closed stays until the process
-// ends, and goes on: the goroutines that follow the kernel hold it.
+// in all. With a transmit ring they are its frames, 256 pages of the kernel's if
+// the MTU is 1500, with as much address space behind each. Neither receiving nor
+// sending allocates, but for packets that wait for a neighbour. A Transport that
+// is dropped and not closed stays until the process ends, and goes on: the
+// goroutines that follow the kernel hold it.
 //
 // # Limitations
 //

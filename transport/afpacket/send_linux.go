@@ -25,6 +25,9 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 		return nil
 	}
 	x := &q.tx
+	if x.ring.tx != nil {
+		return x.ring.reserve(q, b, n)
+	}
 	if len(x.free) == 0 {
 		q.starved.Store(true)
 		return transport.ErrNoSlots
@@ -51,19 +54,27 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	b.Truncate(n)
 	x.last, x.source, x.policy = hopAt{}, q.t.hardwareAddr(), q.t.policy.Load()
 	var out outcome
-	for sent < n && err == nil {
-		var k int
-		k, err = q.send(b.Slots[sent:], &out)
-		sent += k
+	if x.ring.tx != nil {
+		sent, err = x.ring.commit(q, b.Slots, &out)
+	} else {
+		sent, err = q.commit(b.Slots, &out)
+		x.give(b.Slots[:sent])
 	}
-	x.give(b.Slots[:sent])
 	b.Shift(sent)
-	if len(x.free) > 0 && q.starved.Swap(false) {
+	if q.starved.Load() && x.room() && q.starved.Swap(false) {
 		q.Wake()
 	}
 	out.refused = err != nil && err != transport.ErrNoSlots
 	q.stats.addOutcome(sent, &out)
 	return sent, err
+}
+
+// room reports whether Reserve would find a slot.
+func (x *transmitter) room() bool {
+	if x.ring.tx != nil {
+		return x.ring.room()
+	}
+	return len(x.free) > 0
 }
 
 // An outcome is what became of the packets of a Commit.
@@ -72,13 +83,20 @@ type outcome struct {
 	refused     bool
 }
 
+// commit sends what it can of slots, in order.
+func (q *queue) commit(slots []transport.Slot, out *outcome) (sent int, err error) {
+	for sent < len(slots) && err == nil {
+		var k int
+		k, err = q.send(slots[sent:], out)
+		sent += k
+	}
+	return sent, err
+}
+
 // send gives the kernel the packets at the start of slots, and returns how many
 // it took.
 func (q *queue) send(slots []transport.Slot, out *outcome) (taken int, err error) {
 	x := &q.tx
-	if q.t.cfg.TxRing {
-		return q.sendRing(slots)
-	}
 	n := 0
 	for n < len(slots) && n < len(x.msg.Hdr) {
 		hold, err := q.put(n, &slots[n])

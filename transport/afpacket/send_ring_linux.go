@@ -4,6 +4,7 @@ package afpacket
 
 import (
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -13,94 +14,174 @@ import (
 	"protean/transport"
 )
 
-// A ringSender sends through a ring shared with the kernel.
-//
-// Packets are copied from their slots into the ring's frames, in the order of
-// Commit: the kernel takes frames strictly in order, while slots are given back
-// unused, dropped, held by several batches, and kept beyond Close, none of
-// which a frame could be. So a packet is copied once, as it is by sendmmsg(2).
+// A ringSender sends through a ring shared with the kernel. Slots are the ring's
+// frames, and packets are sent from where they were written, if they are
+// committed in the order in which they were reserved. Otherwise they are copied
+// to the frame whose turn it is; and if somebody holds that, they go around the
+// ring, through the transmitter's other socket.
 type ringSender struct {
+	fd     int
+	opened bool
+	batch  int // most slots that are lent
+	header int // bytes of link header
+
 	mu   sync.Mutex // guards what follows
-	tx   *ring.Tx
-	down error // what keeps the kernel from sending, if it lasts
+	tx   *ring.Tx   // nil without a ring; set by open only
+	down error      // what keeps the kernel from sending, if it lasts
 }
 
-// open makes the ring of a socket that does nothing else.
-func (s *ringSender) open(t *Transport, fd int) error {
-	c := &ring.TxConfig{FrameSize: 2048, Frames: max(ring.DefaultTxFrames, t.cfg.Batch)}
+const (
+	ringFrames   = 256  // of a queue, if there are not too many queues
+	ringMappings = 8192 // frames of all queues, which take two mappings each of the 65,530 that a process may have
+)
+
+// open makes the ring, on a socket of its own.
+func (s *ringSender) open(t *Transport) (err error) {
+	if s.fd, err = t.socket(); err != nil {
+		return err
+	}
+	s.opened, s.batch, s.header = true, t.cfg.Batch, t.link.header
+	c := &ring.TxConfig{
+		FrameSize: os.Getpagesize(),
+		Frames:    max(min(ringFrames, ringMappings/t.cfg.Queues), t.cfg.Batch),
+		Room:      s.header + maxPacket(true),
+	}
 	for c.FrameSize < t.frameSize() {
 		c.FrameSize *= 2
-		c.Frames = max(c.Frames/2, t.cfg.Batch)
 	}
-	tx, err := ring.NewTx(fd, c)
+	tx, err := ring.NewTx(s.fd, c)
 	if err != nil {
 		return ringError(err)
 	}
 	s.tx = tx
-	return nil
+	return t.prepareSender(s.fd)
 }
 
 func (s *ringSender) close() {
 	if s.tx != nil {
 		s.tx.Close() // nobody uses it any more
 	}
+	if s.opened {
+		unix.Close(s.fd)
+	}
 }
 
-// sendRing is send over a ring.
-func (q *queue) sendRing(slots []transport.Slot) (taken int, err error) {
-	s := &q.tx.ring
+// reserve is Reserve.
+func (s *ringSender) reserve(q *queue, b *transport.Batch, n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.down != nil {
+	had := len(b.Slots)
+	for n = min(n, s.batch-s.tx.Lent()); n > 0; n-- {
+		i := s.tx.Reserve()
+		if i < 0 {
+			break
+		}
+		at := s.tx.Data(i)[s.header:]
+		b.Slots = append(b.Slots, transport.Slot{Data: at[:0], Ref: uint64(i) + 1})
+	}
+	if len(b.Slots) > had {
+		return nil
+	}
+	q.starved.Store(true)
+	if s.tx.Lent() < s.batch { // the kernel has all others
+		s.kick(q)
+		q.tryLater()
+	}
+	return transport.ErrNoSlots
+}
+
+// give takes slots back unused.
+func (s *ringSender) give(slots []transport.Slot) {
+	if len(slots) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range slots {
+		s.tx.Release(int(slots[i].Ref) - 1)
+	}
+}
+
+// room reports whether Reserve may find a slot.
+func (s *ringSender) room() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tx.Lent() < s.batch
+}
+
+// commit sends what it can of slots, in order, and takes those back.
+func (s *ringSender) commit(q *queue, slots []transport.Slot, out *outcome) (sent int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down != nil && len(slots) > 0 {
 		if s.kick(q); s.down != nil {
 			return 0, opError("write", s.down)
 		}
 	}
-	n, hold := 0, false
-	for n < len(slots) {
-		var h hop
-		if h, err = q.route(&slots[n]); err != nil {
-			break
+	for sent < len(slots) && err == nil {
+		var k int
+		if k, err = s.queue(q, slots[sent:]); k == 0 && err == ring.ErrOrder {
+			k, err = s.around(q, slots[sent:], out)
 		}
-		if hold = h.state != hopReady; hold {
-			break
-		}
-		b := s.tx.Data(n)
-		if b == nil {
-			err = transport.ErrNoSlots
-			break
-		}
-		data := slots[n].Data
-		size := q.tx.header + len(data)
-		if size > len(b) {
-			err = &transport.TooBigError{Size: len(data), MTU: len(b) - q.tx.header}
-			break
-		}
-		if q.tx.header > 0 {
-			putHeader((*[headerLen]byte)(b), h.mac, q.tx.policy.source(data, q.tx.source), protocolOf(data))
-		}
-		copy(b[q.tx.header:], data)
-		if err = s.tx.Fill(n, size); err != nil {
-			break
-		}
-		n++
+		sent += k
 	}
-	if n > 0 {
-		s.tx.Request(n)
+	return sent, err
+}
+
+// queue has packets at the start of slots sent by the ring, and takes those slots
+// back. An error is about the first if none was taken, and otherwise comes again.
+func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err error) {
+	var h hop
+	for taken < len(slots) {
+		slot := &slots[taken]
+		if h, err = q.route(slot); err != nil || h.state != hopReady {
+			break
+		}
+		i := int(slot.Ref) - 1
+		frame := s.tx.Data(i)
+		size := s.header + len(slot.Data)
+		if size > len(frame) {
+			err = &transport.TooBigError{Size: len(slot.Data), MTU: len(frame) - s.header}
+			break
+		}
+		if s.header > 0 {
+			q.tx.putHeader(frame, slot.Data, h.mac)
+		}
+		if err = s.tx.Request(i, size); err != nil {
+			break
+		}
+		if taken++; taken == ring.KickEvery {
+			break
+		}
+	}
+	if taken > 0 {
 		s.kick(q)
-		return n, nil // what stopped it comes first the next time
+		return taken, nil
 	}
-	switch {
-	case hold:
-		if err := q.hold(&slots[0]); err != nil {
-			return 0, err
+	if err != nil {
+		return 0, err
+	}
+	if err = q.hold(&slots[0]); err != nil {
+		return 0, err
+	}
+	s.tx.Release(int(slots[0].Ref) - 1)
+	return 1, nil
+}
+
+// around sends packets at the start of slots past the ring, behind all that is in
+// it, and takes those slots back.
+func (s *ringSender) around(q *queue, slots []transport.Slot, out *outcome) (taken int, err error) {
+	if s.tx.Waiting() {
+		if s.kick(q); s.tx.Waiting() {
+			q.tryLater()
+			return 0, transport.ErrNoSlots
 		}
-		return 1, nil
-	case err == transport.ErrNoSlots:
-		s.kick(q)
-		q.tryLater()
 	}
-	return 0, err
+	taken, err = q.send(slots, out)
+	for i := range slots[:taken] {
+		s.tx.Release(int(slots[i].Ref) - 1)
+	}
+	return taken, err
 }
 
 // kick has the kernel send, and counts what it has sent. The caller holds mu.
@@ -123,7 +204,7 @@ func (s *ringSender) kick(q *queue) {
 // count takes in what became of packets. The caller holds mu.
 func (s *ringSender) count(q *queue) {
 	sent, wrong := s.tx.Sent()
-	q.stats.addSent(sent, wrong, s.tx.SentBytes()-sent*uint64(q.tx.header))
+	q.stats.addSent(sent, wrong, s.tx.SentBytes()-sent*uint64(s.header))
 }
 
 // again has packets sent that the kernel had no room for. It is called when

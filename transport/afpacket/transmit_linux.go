@@ -18,8 +18,8 @@ import (
 type transmitter struct {
 	fd         int // bound to the interface without a protocol: it receives nothing
 	opened     bool
-	mem        []byte
-	free       []uint64 // numbers of the slots not lent, from 1; the last is lent next
+	mem        []byte   // of slots that are not frames of a ring
+	free       []uint64 // numbers of those not lent, from 1; the last is lent next
 	msg        sockio.Messages
 	cooked     bool
 	header     int // bytes of link header to write
@@ -35,33 +35,27 @@ type transmitter struct {
 
 func (x *transmitter) open(q *queue) error {
 	t := q.t
+	x.cooked, x.header, x.addressLen = t.cfg.Cooked, t.link.header, t.addressLen()
 	var err error
 	if x.fd, err = t.socket(); err != nil {
 		return err
 	}
 	x.opened = true
-	x.cooked, x.header, x.addressLen = t.cfg.Cooked, t.link.header, t.addressLen()
-	var options []option
-	if t.cfg.QdiscBypass {
-		options = append(options, option{"PACKET_QDISC_BYPASS", unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1})
-	}
-	if err := setOptions(x.fd, options); err != nil {
+	if err := t.prepareSender(x.fd); err != nil {
 		return err
-	}
-	if err := setBuffer(x.fd, t.cfg.SndBuf, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, "SO_SNDBUF"); err != nil {
-		return err
-	}
-	if err := bindTo(x.fd, 0, t.link.index); err != nil {
-		return callError("open", "bind", err)
-	}
-	pendingError(x.fd) // ENETDOWN if the interface is down
-	if t.cfg.TxRing {
-		if err := x.ring.open(t, x.fd); err != nil {
-			return err
-		}
 	}
 	batch := t.cfg.Batch
-	x.mem = make([]byte, batch*stride)
+	if t.cfg.TxRing {
+		if err := x.ring.open(t); err != nil {
+			return err
+		}
+	} else {
+		x.mem = make([]byte, batch*stride)
+		x.free = make([]uint64, batch)
+		for i := range x.free {
+			x.free[i] = uint64(batch - i)
+		}
+	}
 	x.msg = sockio.NewMessages(batch, 0)
 	for i := range x.msg.Hdr {
 		h := &x.msg.Hdr[i].Hdr
@@ -75,11 +69,26 @@ func (x *transmitter) open(q *queue) error {
 		ll.Family, ll.Ifindex = unix.AF_PACKET, int32(t.link.index)
 		h.Namelen = unix.SizeofSockaddrLinklayer
 	}
-	x.free = make([]uint64, batch)
-	for i := range x.free {
-		x.free[i] = uint64(batch - i)
-	}
 	x.held.q = q
+	return nil
+}
+
+// prepareSender readies a socket that sends.
+func (t *Transport) prepareSender(fd int) error {
+	var options []option
+	if t.cfg.QdiscBypass {
+		options = append(options, option{"PACKET_QDISC_BYPASS", unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1})
+	}
+	if err := setOptions(fd, options); err != nil {
+		return err
+	}
+	if err := setBuffer(fd, t.cfg.SndBuf, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, "SO_SNDBUF"); err != nil {
+		return err
+	}
+	if err := bindTo(fd, 0, t.link.index); err != nil {
+		return callError("open", "bind", err)
+	}
+	pendingError(fd) // ENETDOWN if the interface is down
 	return nil
 }
 
@@ -101,29 +110,44 @@ func (x *transmitter) name(i int) *unix.RawSockaddrLinklayer {
 
 // give takes slots back.
 func (x *transmitter) give(slots []transport.Slot) {
+	if x.ring.tx != nil {
+		x.ring.give(slots)
+		return
+	}
 	for i := range slots {
 		x.free = append(x.free, slots[i].Ref)
 	}
+}
+
+// frame returns the memory of a slot from the link header on. The slot may be
+// another one than at its place in the batch, by Batch.Drop; its memory is what counts.
+func (x *transmitter) frame(s *transport.Slot) []byte {
+	if x.ring.tx != nil {
+		return x.ring.tx.Data(int(s.Ref - 1))[:x.header+len(s.Data)]
+	}
+	at := int(s.Ref-1)*stride + lead - x.header
+	return x.mem[at : at+x.header+len(s.Data)]
 }
 
 // address makes message i send a slot to a link address: by a header in front
 // of the packet, in the slot's own memory, or by the kernel if the socket is
 // cooked.
 func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC) {
-	protocol := protocolOf(s.Data)
 	if x.named() {
 		ll := x.name(i)
-		ll.Protocol, ll.Halen = sockio.NetworkOrder(protocol), x.addressLen
+		ll.Protocol, ll.Halen = sockio.NetworkOrder(protocolOf(s.Data)), x.addressLen
 		copy(ll.Addr[:], mac[:])
 		x.msg.Data(i, s.Data)
 		return
 	}
-	// The slot may be another one than at this place by Batch.Drop; its memory
-	// is what counts.
-	at := int(s.Ref-1)*stride + lead - headerLen
-	frame := x.mem[at : at+headerLen+len(s.Data)]
-	putHeader((*[headerLen]byte)(frame), mac, x.policy.source(s.Data, x.source), protocol)
+	frame := x.frame(s)
+	x.putHeader(frame, s.Data, mac)
 	x.msg.Data(i, frame)
+}
+
+// putHeader writes the link header at the start of a frame.
+func (x *transmitter) putHeader(frame, packet []byte, mac wire.MAC) {
+	putHeader((*[headerLen]byte)(frame), mac, x.policy.source(packet, x.source), protocolOf(packet))
 }
 
 // A hopAt is the last answer of hops, for runs of packets to one destination. It
