@@ -119,6 +119,14 @@ type Config struct {
 	// queueing discipline, and other packet sockets do not see them.
 	QdiscBypass bool
 
+	// HardwareTime asks for the interface's own stamps (PACKET_TIMESTAMP with
+	// SOF_TIMESTAMPING_RAW_HARDWARE), by its own clock, where it makes any for what
+	// it receives: that is switched on for all of its users, by
+	// SIOCSHWTSTAMP or the program hwstamp_ctl, and not from here. Packets that
+	// have one say [transport.TimeHardware], and the others
+	// [transport.TimeKernel], as all do otherwise.
+	HardwareTime bool
+
 	// Batch is the most packets taken from or given to the kernel at once
 	// without a ring, and the number of slots, up to 1024. 0 means 64; negative
 	// means 1.

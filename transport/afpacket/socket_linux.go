@@ -141,6 +141,15 @@ func (t *Transport) prepare(s *source) error {
 	if err != nil {
 		return err
 	}
+	if t.cfg.HardwareTime {
+		err := setOptions(s.fd, []option{
+			{"PACKET_TIMESTAMP", unix.SOL_PACKET, unix.PACKET_TIMESTAMP, unix.SOF_TIMESTAMPING_RAW_HARDWARE},   // a ring's
+			{"SO_TIMESTAMPING", unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW, unix.SOF_TIMESTAMPING_RAW_HARDWARE}, // the queue's
+		})
+		if err != nil {
+			return err
+		}
+	}
 	// Only sockets of ETH_P_ALL see what goes out; the kernel knows the option
 	// since Linux 4.20, and packets that still come are dropped.
 	if !t.cfg.Outgoing {
