@@ -282,6 +282,9 @@ func TestNothingIsLeftAfterKill9(t *testing.T) {
 	if string(line[:n]) != "open\n" || packetSockets(t, b) == 0 {
 		t.Fatalf("%s", line[:n])
 	}
+	if promiscuity(t, b) == 0 {
+		t.Error("the interface is not promiscuous while a transport wants it to be")
+	}
 	cmd.Process.Signal(syscall.SIGKILL)
 	cmd.Wait()
 	for end := time.Now().Add(5 * time.Second); packetSockets(t, b) != 0; time.Sleep(time.Millisecond) {
@@ -292,4 +295,41 @@ func TestNothingIsLeftAfterKill9(t *testing.T) {
 	if !answersUnreachable(t, lab) {
 		t.Error("the kernel does not answer for protocol 253 again")
 	}
+	if n := promiscuity(t, b); n != 0 {
+		t.Errorf("the interface is promiscuous for %d", n)
+	}
+}
+
+// promiscuity returns for how many eth0 of a node is promiscuous.
+func promiscuity(t testing.TB, n *netlab.Node) (count uint32) {
+	t.Helper()
+	err := n.Do(func() error {
+		c, err := rtnl.Dial("")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		header := make([]byte, unix.SizeofIfInfomsg)
+		binary.NativeEndian.PutUint32(header[4:], uint32(n.Interfaces()[0].Index))
+		all, err := rtnl.Execute(c, unix.RTM_GETLINK, 0, header, nil)
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			ad, err := rtnl.Attributes(m.Data, unix.SizeofIfInfomsg)
+			if err != nil {
+				return err
+			}
+			for ad.Next() {
+				if ad.Type() == unix.IFLA_PROMISCUITY {
+					count = rtnl.Uint32(ad.Bytes())
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
 }
