@@ -282,6 +282,9 @@ func (s sniffer) source(t *testing.T, from netip.Addr) wire.MAC {
 	b := make([]byte, 2048)
 	for {
 		n, _, err := unix.Recvfrom(s.fd, b, 0)
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

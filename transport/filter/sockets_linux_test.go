@@ -77,6 +77,9 @@ func receive(t *testing.T, fd int, last string) (got []string) {
 	b := make([]byte, 1<<16)
 	for {
 		n, _, err := unix.Recvfrom(fd, b, 0)
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			t.Fatalf("waiting for %q after %q: %v", last, got, err)
 		}

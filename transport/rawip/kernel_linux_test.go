@@ -37,6 +37,9 @@ func (u *unreachables) count(t *testing.T, to *netlab.Node, v6 bool) (n int) {
 	b := make([]byte, 2048)
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
 		k, _, err := unix.Recvfrom(fd, b, 0)
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -225,6 +225,9 @@ func payloadOf(t *testing.T, fd int, v6 bool) []byte {
 	}
 	b := make([]byte, 2048)
 	n, _, err := unix.Recvfrom(fd, b, 0)
+	for err == unix.EINTR {
+		n, _, err = unix.Recvfrom(fd, b, 0)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,9 @@ func (w *watcher) next(protocol byte) []byte {
 	for {
 		b := make([]byte, 65536)
 		n, _, err := unix.Recvfrom(w.fd, b, 0)
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			w.t.Fatalf("no packet of protocol %d arrived: %v", protocol, err)
 		}

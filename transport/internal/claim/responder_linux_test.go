@@ -297,6 +297,9 @@ func TestAnAddressIsDefended(t *testing.T) {
 		t.Helper()
 		b := make([]byte, 100)
 		n, _, err := unix.Recvfrom(fd, b, 0)
+		for err == unix.EINTR {
+			n, _, err = unix.Recvfrom(fd, b, 0)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
