@@ -29,43 +29,80 @@ func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
 	if len(b) < 20 {
 		return wire.TooShort
 	}
-	h := (*[20]byte)(b) // one bounds check for all that follows
-	if h[0]>>4 != 4 {
+	// Nearly all packets of IPv4 are whole and without options. For them this is
+	// one function that calls no other.
+	switch {
+	case b[0]>>4 != 4:
 		return p.load6(b, a)
+	case b[0] != 0x45:
+		return p.loadOther(b, a)
 	}
-	ihl := int(h[0]&15) * 4
+	h := (*[20]byte)(b) // one bounds check for all that follows
 	total := int(binary.BigEndian.Uint16(h[2:4]))
+	if total < 20 || total > len(b) {
+		return p.loadOther(b, a)
+	}
+	if a.Flags&FlagHeaderVerified == 0 && !sumsUp(sum20(h)) {
+		return wire.BadChecksum
+	}
 	meta := a.Flags&^flagsFound | Flags(h[9])
-	if ihl < 20 {
+	if binary.BigEndian.Uint16(h[6:8])&moreOrOffset != 0 {
+		meta |= flagFragment
+	}
+	p.Data = b[:total]
+	p.time = a.Time
+	p.Len = uint32(total)
+	p.IfIndex = a.IfIndex
+	p.FragSize = a.FragSize
+	p.hdr = 20
+	p.meta = meta
+	return wire.NotMalformed
+}
+
+// moreOrOffset are the bits of the IPv4 flags and fragment offset that a fragment
+// has: MF, or an offset.
+const moreOrOffset = 0x3fff
+
+// sum20 is the sum of an IPv4 header without options, and sumsUp whether such a
+// sum is one's-complement zero (RFC 1071), by hand: in the machine's own byte
+// order, since only the carry matters, and a call would cost as much again.
+func sum20(h *[20]byte) uint64 {
+	s, c := bits.Add64(binary.NativeEndian.Uint64(h[0:8]), binary.NativeEndian.Uint64(h[8:16]), 0)
+	s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(h[16:20])), c)
+	return s + c
+}
+
+func sumsUp(s uint64) bool {
+	half := uint32((s + bits.RotateLeft64(s, 32)) >> 32)
+	return (half+bits.RotateLeft32(half, 16))>>16 == 0xffff
+}
+
+// loadOther is Load for packets of IPv4 with options, or not whole.
+//
+//go:noinline
+func (p *Packet) loadOther(b []byte, a Arrival) wire.Malformed {
+	ihl := int(b[0]&15) * 4
+	total := int(binary.BigEndian.Uint16(b[2:4]))
+	meta := a.Flags&^flagsFound | Flags(b[9])
+	switch {
+	case ihl < 20:
 		return wire.BadHeaderLen
-	}
-	if total < ihl {
+	case total < ihl:
 		return wire.BadTotalLen
-	}
-	if total > len(b) {
-		if int(a.Len) < total || len(b) < ihl {
-			return wire.Truncated
-		}
-		meta |= flagTruncated
-	} else {
+	case total <= len(b):
 		b = b[:total]
+	case int(a.Len) < total || len(b) < ihl:
+		return wire.Truncated
+	default:
+		meta |= flagTruncated
 	}
 	if a.Flags&FlagHeaderVerified == 0 {
-		// RFC 1071 by hand, in the machine's own byte order, since only the
-		// carry matters; a call would cost as much again.
-		s, c := bits.Add64(binary.NativeEndian.Uint64(h[0:8]), binary.NativeEndian.Uint64(h[8:16]), 0)
-		s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(h[16:20])), c)
-		s = s>>32 + s&0xffffffff + c
-		if ihl > 20 {
-			s += sumOptions(b[20:ihl])
-		}
-		s = s>>32 + s&0xffffffff
-		s = s>>16 + s&0xffff
-		if s>>16+s&0xffff != 0xffff {
+		s, c := bits.Add64(sum20((*[20]byte)(b)), sumOptions(b[20:ihl]), 0)
+		if !sumsUp(s + c) {
 			return wire.BadChecksum
 		}
 	}
-	if binary.BigEndian.Uint16(h[6:8])&0x3fff != 0 { // MF or an offset
+	if binary.BigEndian.Uint16(b[6:8])&moreOrOffset != 0 {
 		meta |= flagFragment
 	}
 	p.Data = b
@@ -80,8 +117,6 @@ func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
 
 // sumOptions is the sum of a multiple of four bytes, at most 40, in 32-bit
 // words of the machine's byte order.
-//
-//go:noinline
 func sumOptions(o []byte) (s uint64) {
 	for ; len(o) >= 4; o = o[4:] {
 		s += uint64(binary.NativeEndian.Uint32(o))

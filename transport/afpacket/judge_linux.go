@@ -20,17 +20,18 @@ type known struct {
 	dst6   [16]byte
 }
 
-// takes reports whether a packet is like the last one that was delivered: to this
-// host, for a protocol that is bound, to the same destination. If not, judge
-// knows.
-func (k *known) takes(pol *policy, protocol uint16, p *transport.Packet) bool {
-	if k.policy != pol || !pol.bound[p.Protocol()] || p.Type() != transport.PacketHost {
-		return false
-	}
-	if protocol == protocol4 {
-		return k.has4 && !p.Is6() && binary.NativeEndian.Uint32(p.Data[16:]) == k.dst4
-	}
-	return k.has6 && p.Is6() && [16]byte(p.Data[24:40]) == k.dst6
+// again4 reports whether an IPv4 packet goes to where the last one that was
+// delivered went, in a frame to this host, and its protocol is bound. If not,
+// judge knows. It and again6 are small enough to be inlined.
+func (k *known) again4(pol *policy, p *transport.Packet) bool {
+	return k.policy == pol && pol.bound[p.Protocol()] && p.Type() == transport.PacketHost && !p.Is6() &&
+		k.has4 && binary.NativeEndian.Uint32(p.Data[16:]) == k.dst4
+}
+
+// again6 is again4 for IPv6.
+func (k *known) again6(pol *policy, p *transport.Packet) bool {
+	return k.policy == pol && pol.bound[p.Protocol()] && p.Type() == transport.PacketHost && p.Is6() &&
+		k.has6 && [16]byte(p.Data[24:40]) == k.dst6
 }
 
 // judge says why a packet is not delivered, DropNone if it is.

@@ -60,30 +60,31 @@ func ringError(err error) error {
 
 // receiveRing delivers up to limit packets out of a ring.
 func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
-	r, t := &q.rx, q.t
-	all := src.protocol == protocolAll
+	r := &q.rx
+	all, four := src.protocol == protocolAll, src.protocol == protocol4
+	f := &r.ring
 	// Packets that are dropped do not count towards limit, but must not keep
 	// the caller here for ever either.
-	for most := min(max(limit, 0), 1<<30) + defaultBatch; n < limit && most > 0 && src.rx.Next(&r.ring); most-- {
-		f := &r.ring
-		if status := f.Status(); all || status&unusual != 0 {
-			if q.takeUnusual(status, s) {
+	for most := min(max(limit, 0), 1<<30) + defaultBatch; n < limit && most > 0 && src.rx.Next(f); most-- {
+		if all || f.Status()&unusual != 0 {
+			if q.takeUnusual(f, s) {
 				n++
 				s.Deliver(&r.packet)
 			}
 			continue
 		}
 		r.received++
-		r.bytes += uint64(max(f.Len()-f.LinkLen(), 0))
+		r.bytes += uint64(f.Len() - f.LinkLen())
 		r.tagged = false
 		flags := transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag()
-		pol := t.policy.Load()
+		pol := q.t.policy.Load()
 		if pol.moved != nil {
 			flags = pol.arrived(f.Network(), flags)
 		}
 		bad := r.packet.Load(f.Network(), transport.Arrival{Time: f.UnixNano(), IfIndex: r.ifindex, Flags: flags})
 		// What most packets are is decided here.
-		if bad == wire.NotMalformed && r.known.takes(pol, src.protocol, &r.packet) || q.accept(bad, src.protocol) {
+		if bad == wire.NotMalformed && (four && r.known.again4(pol, &r.packet) || !four && r.known.again6(pol, &r.packet)) ||
+			q.accept(bad, src.protocol) {
 			r.delivered++
 			n++
 			s.Deliver(&r.packet)
@@ -96,13 +97,13 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsumValid | ring.StatusTSRawHardware | ring.StatusLosing | ring.StatusGSOTCP
 
 // takeUnusual is for frames with something to them.
-func (q *queue) takeUnusual(status uint32, s transport.Sink) bool {
+func (q *queue) takeUnusual(f *ring.Frame, s transport.Sink) bool {
+	status := f.Status()
 	if status&ring.StatusLosing != 0 { // V2 only
 		if q.readDrops(); q.lost.Load() != q.rx.lostTold {
 			q.tellLost(s)
 		}
 	}
-	f := &q.rx.ring
 	g := &q.rx.frame
 	*g = frame{
 		data: f.Data, len: uint32(f.Len()), status: status, net: uint16(f.LinkLen()),
