@@ -8,7 +8,6 @@ import (
 	"net"
 	"os/exec"
 	"syscall"
-	"time"
 
 	"protean/docs/performance/internal/worker"
 )
@@ -36,7 +35,9 @@ func openTrafgen(o *worker.Options) (worker.Session, error) {
 	// One process, statistics and the machine's settings left alone; without the
 	// queueing discipline, which is its default.
 	cmd := exec.Command(path, "--dev", o.Interface, "--cpus", "1", "--no-sock-mem", "--notouch-irq", "--no-cpu-stats", text[:len(text)-1]+" }")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// It sends from a process of its own, which outlives it unless both are in a
+	// group that is told to end.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -45,10 +46,7 @@ func openTrafgen(o *worker.Options) (worker.Session, error) {
 
 func (t *trafgen) Run() error { return t.cmd.Wait() }
 
-func (t *trafgen) Close() {
-	t.cmd.Process.Signal(syscall.SIGINT)
-	time.AfterFunc(2*time.Second, func() { t.cmd.Process.Kill() })
-}
+func (t *trafgen) Close() { syscall.Kill(-t.cmd.Process.Pid, syscall.SIGKILL) }
 
 // Foreign says that the work is done elsewhere.
 func (t *trafgen) Foreign() {}
