@@ -29,6 +29,7 @@ var profilesOf = []profiled{
 	{"rx-afpacket-v3", "protean afpacket V3", (*bench).loadReceiver},
 	{"rx-c-v3", "C TPACKET_V3 walk", (*bench).loadReceiver},
 	{"tx-afpacket", "protean afpacket", (*bench).loadSender},
+	{"tx-c-sendmmsg", "C sendmmsg packet", (*bench).loadSender},
 	{"tx-afpacket-ring", "protean afpacket, transmit ring", (*bench).loadSender},
 	{"tx-rawip", "protean rawip", (*bench).loadSender},
 	{"rtt-rawip", "protean rawip", (*bench).loadResponder},
