@@ -134,11 +134,15 @@ func (s *source) open(t *Transport) (err error) {
 }
 
 func (t *Transport) prepare(s *source) error {
-	err := setOptions(s.fd, []option{
-		{"PACKET_AUXDATA", unix.SOL_PACKET, unix.PACKET_AUXDATA, 1},
-		{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1},
-	})
-	if err != nil {
+	options := []option{{"PACKET_AUXDATA", unix.SOL_PACKET, unix.PACKET_AUXDATA, 1}}
+	if t.ringConfig() == nil {
+		// For a ring the kernel reads the clock when it puts a packet there. Asking
+		// for stamps would have it read the clock for each packet that arrives on any
+		// interface, as long as the socket is open (net_enable_timestamp in
+		// net/core/dev.c).
+		options = append(options, option{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1})
+	}
+	if err := setOptions(s.fd, options); err != nil {
 		return err
 	}
 	if t.cfg.HardwareTime {
@@ -153,7 +157,7 @@ func (t *Transport) prepare(s *source) error {
 	// Only sockets of ETH_P_ALL see what goes out; the kernel knows the option
 	// since Linux 4.20, and packets that still come are dropped.
 	if !t.cfg.Outgoing {
-		err = unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+		err := unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
 		if err != nil && !errors.Is(err, unix.ENOPROTOOPT) {
 			return callError("open", "setsockopt PACKET_IGNORE_OUTGOING", err)
 		}

@@ -162,7 +162,9 @@ func openFamily(protocol int, family Families, socket func(int, Families) (int, 
 // the guard's; a duplicate of it keeps guarding. On its error queue are the
 // ICMP errors about packets of the protocol that this host has sent, from their
 // IP headers on (IP_RECVERR and IPV6_RECVERR, with IP_HDRINCL and IPV6_HDRINCL).
-// Nobody has to read them: what finds no room is dropped.
+// Nobody has to read them: what finds no room is dropped. Who wants to know when
+// they came sets SO_TIMESTAMPNS, which has the kernel read the clock for each
+// packet that arrives, on any interface.
 func (g *Guard) FD(family Families) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

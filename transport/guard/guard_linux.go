@@ -74,16 +74,15 @@ func listen(fd int, family Families) error {
 		call        string
 		level, name int
 	}
-	// The errors' time, too.
-	options := []option{{"SO_TIMESTAMPNS", unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW}}
+	options := []option{
+		{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL},
+		{"IP_RECVERR", unix.SOL_IP, unix.IP_RECVERR},
+	}
 	if family == V6 {
-		options = append(options,
-			option{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL},
-			option{"IPV6_RECVERR", unix.SOL_IPV6, unix.IPV6_RECVERR})
-	} else {
-		options = append(options,
-			option{"IP_HDRINCL", unix.SOL_IP, unix.IP_HDRINCL},
-			option{"IP_RECVERR", unix.SOL_IP, unix.IP_RECVERR})
+		options = []option{
+			{"IPV6_HDRINCL", unix.SOL_IPV6, unix.IPV6_HDRINCL},
+			{"IPV6_RECVERR", unix.SOL_IPV6, unix.IPV6_RECVERR},
+		}
 	}
 	for _, o := range options {
 		if err := unix.SetsockoptInt(fd, o.level, o.name, 1); err != nil {

@@ -42,6 +42,10 @@ func (t *Transport) bindErrors(p uint8, b *binding) error {
 		b.errs = append(b.errs, s)
 		id := sockID(v6, p)
 		t.errs[id].Store(s)
+		stamps := sockio.Option{Call: "SO_TIMESTAMPNS", Level: unix.SOL_SOCKET, Name: unix.SO_TIMESTAMPNS_NEW, Value: 1}
+		if err := opWrap("bind", sockio.SetOptions(fd, []sockio.Option{stamps})); err != nil {
+			return err
+		}
 		if err := opWrap("bind", t.q.WatchErrors(fd, errorID+id)); err != nil {
 			return err
 		}

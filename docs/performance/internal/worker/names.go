@@ -16,8 +16,8 @@ func Ours() map[string]Open {
 		"rx-afp-none": func(o *Options) (Session, error) { return openHost(o, packets(afpacket.None)) },
 
 		"tx-rawip":    func(o *Options) (Session, error) { return openSender(o, rawIP) },
-		"tx-afp":      func(o *Options) (Session, error) { return openSender(o, packets(afpacket.None)) },
-		"tx-afp-ring": func(o *Options) (Session, error) { return openSender(o, packetSockets(afpacket.None, true)) },
+		"tx-afp":      func(o *Options) (Session, error) { return openSender(o, packets(afpacket.V3)) },
+		"tx-afp-ring": func(o *Options) (Session, error) { return openSender(o, packetSockets(afpacket.V3, true)) },
 
 		"echo-rawip":    func(o *Options) (Session, error) { return openResponder(o, rawIP) },
 		"echo-afp-v2":   func(o *Options) (Session, error) { return openResponder(o, packets(afpacket.V2)) },
