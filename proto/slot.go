@@ -72,7 +72,13 @@ func complete(d []byte, hdr int) {
 	}
 	binary.BigEndian.PutUint16(d[2:], uint16(len(d)))
 	d[10], d[11] = 0, 0
-	binary.BigEndian.PutUint16(d[10:], checksum.Checksum(d[:hdr]))
+	sum := uint16(0)
+	if hdr == 20 {
+		sum = checksum.SumHeader((*[20]byte)(d))
+	} else {
+		sum = checksum.Sum(d[:hdr])
+	}
+	binary.BigEndian.PutUint16(d[10:], ^sum)
 }
 
 func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }

@@ -4,8 +4,8 @@ package transport
 
 import (
 	"encoding/binary"
-	"math/bits"
 
+	"protean/proto/checksum"
 	"protean/proto/wire"
 )
 
@@ -42,7 +42,7 @@ func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
 	if total < 20 || total > len(b) {
 		return p.loadOther(b, a)
 	}
-	if a.Flags&FlagHeaderVerified == 0 && !sumsUp(sum20(h)) {
+	if a.Flags&FlagHeaderVerified == 0 && checksum.SumHeader(h) != 0xffff {
 		return wire.BadChecksum
 	}
 	meta := a.Flags&^flagsFound | Flags(h[9])
@@ -63,20 +63,6 @@ func (p *Packet) Load(b []byte, a Arrival) wire.Malformed {
 // has: MF, or an offset.
 const moreOrOffset = 0x3fff
 
-// sum20 is the sum of an IPv4 header without options, and sumsUp whether such a
-// sum is one's-complement zero (RFC 1071), by hand: in the machine's own byte
-// order, since only the carry matters, and a call would cost as much again.
-func sum20(h *[20]byte) uint64 {
-	s, c := bits.Add64(binary.NativeEndian.Uint64(h[0:8]), binary.NativeEndian.Uint64(h[8:16]), 0)
-	s, c = bits.Add64(s, uint64(binary.NativeEndian.Uint32(h[16:20])), c)
-	return s + c
-}
-
-func sumsUp(s uint64) bool {
-	half := uint32((s + bits.RotateLeft64(s, 32)) >> 32)
-	return (half+bits.RotateLeft32(half, 16))>>16 == 0xffff
-}
-
 // loadOther is Load for packets of IPv4 with options, or not whole.
 //
 //go:noinline
@@ -96,11 +82,8 @@ func (p *Packet) loadOther(b []byte, a Arrival) wire.Malformed {
 	default:
 		meta |= flagTruncated
 	}
-	if a.Flags&FlagHeaderVerified == 0 {
-		s, c := bits.Add64(sum20((*[20]byte)(b)), sumOptions(b[20:ihl]), 0)
-		if !sumsUp(s + c) {
-			return wire.BadChecksum
-		}
+	if a.Flags&FlagHeaderVerified == 0 && !checksum.Verify(b[:ihl]) {
+		return wire.BadChecksum
 	}
 	if binary.BigEndian.Uint16(b[6:8])&moreOrOffset != 0 {
 		meta |= flagFragment
@@ -113,15 +96,6 @@ func (p *Packet) loadOther(b []byte, a Arrival) wire.Malformed {
 	p.hdr = uint16(ihl)
 	p.meta = meta
 	return wire.NotMalformed
-}
-
-// sumOptions is the sum of a multiple of four bytes, at most 40, in 32-bit
-// words of the machine's byte order.
-func sumOptions(o []byte) (s uint64) {
-	for ; len(o) >= 4; o = o[4:] {
-		s += uint64(binary.NativeEndian.Uint32(o))
-	}
-	return s
 }
 
 func (p *Packet) load6(b []byte, a Arrival) wire.Malformed {

@@ -99,6 +99,29 @@ func TestSumEqualsOracleAtEveryLengthAndAlignment(t *testing.T) {
 	}
 }
 
+func TestSumOfAHeaderIsThatOfItsBytes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var h [20]byte
+	check := func() {
+		t.Helper()
+		if got, want := SumHeader(&h), Sum(h[:]); got != want {
+			t.Fatalf("%x: %#04x, want %#04x", h, got, want)
+		}
+	}
+	check()
+	for i := range h {
+		h[i] = 0xff
+		check()
+	}
+	for range 100_000 {
+		for i := range h {
+			// Ones and zeros more often, for carries.
+			h[i] = []byte{0, 0xff, byte(rng.Uint32())}[rng.IntN(3)]
+		}
+		check()
+	}
+}
+
 func TestPiecesCombineToTheWhole(t *testing.T) {
 	data := random(rand.New(rand.NewPCG(3, 4)), 151)
 	want := slowSum(data)

@@ -60,6 +60,16 @@ func Sum(b []byte) uint16 {
 	return bits.ReverseBytes16(fold(x, c))
 }
 
+// SumHeader is Sum of an IPv4 header without options, which most are. It is
+// small enough to be inlined.
+func SumHeader(h *[20]byte) uint16 {
+	x, c := bits.Add64(binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint64(h[8:16]), 0)
+	x, c = bits.Add64(x, uint64(binary.LittleEndian.Uint32(h[16:])), c)
+	x += c // no carry: the sum has just overflowed, or c is 0
+	half := uint32((x + bits.RotateLeft64(x, 32)) >> 32)
+	return bits.ReverseBytes16(uint16((half + bits.RotateLeft32(half, 16)) >> 16))
+}
+
 // fold reduces a 64-bit sum and the carry out of it to 16 bits.
 func fold(x, carry uint64) uint16 {
 	s := x>>32 + x&0xffffffff + carry // < 2^33

@@ -137,29 +137,30 @@ func (q *queue) put(i int, s *transport.Slot) (hold bool, err error) {
 	return false, nil
 }
 
-// route finds out where a slot's packet goes, and whether it can.
-func (q *queue) route(s *transport.Slot) (hop, error) {
+// route finds out where a slot's packet goes, and whether it can. The hop is
+// valid until the next call.
+func (q *queue) route(s *transport.Slot) (*hop, error) {
 	t := q.t
 	if bad := sockio.Check(s.Data); bad != wire.NotMalformed {
-		return hop{}, opError("write", bad)
+		return nil, opError("write", bad)
 	}
 	v6 := s.Data[0]>>4 == 6
 	switch {
 	case v6 && !t.cfg.V6 || !v6 && !t.cfg.V4:
-		return hop{}, callError("write", "socket", unix.EAFNOSUPPORT)
+		return nil, callError("write", "socket", unix.EAFNOSUPPORT)
 	case s.IfIndex != 0 && int(s.IfIndex) != t.link.index:
-		return hop{}, callError("write", "interface", unix.ENODEV)
+		return nil, callError("write", "interface", unix.ENODEV)
 	}
 	h, err := q.tx.find(t, destination(s.Data))
 	if err != nil {
-		return hop{}, err
+		return nil, err
 	}
 	mtu := h.mtu
 	if link := t.status.Load(); link != nil && (s.Frag == transport.FragProbe || mtu == 0) {
 		mtu = link.MTU // a probe of the path does not keep to what is known of it
 	}
 	if len(s.Data) > mtu {
-		return hop{}, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
+		return nil, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
 	}
 	return h, nil
 }

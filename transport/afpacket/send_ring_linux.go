@@ -131,7 +131,7 @@ func (s *ringSender) commit(q *queue, slots []transport.Slot, out *outcome) (sen
 // queue has packets at the start of slots sent by the ring, and takes those slots
 // back. An error is about the first if none was taken, and otherwise comes again.
 func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err error) {
-	var h hop
+	var h *hop
 	for taken < len(slots) {
 		slot := &slots[taken]
 		if h, err = q.route(slot); err != nil || h.state != hopReady {

@@ -157,18 +157,18 @@ type hopAt struct {
 	hop hop
 }
 
-// find returns where packets to dst go.
-func (x *transmitter) find(t *Transport, dst netip.Addr) (hop, error) {
+// find returns where packets to dst go, until the next call.
+func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
 	if x.last.dst == dst && x.last.hop.state == hopReady {
-		return x.last.hop, nil
+		return &x.last.hop, nil
 	}
 	h, err := t.hops.find(dst)
 	if err != nil {
-		return hop{}, err
+		return nil, err
 	}
 	if x.held.before(h.via) {
 		h.state = hopWaiting
 	}
 	x.last = hopAt{dst, h}
-	return h, nil
+	return &x.last.hop, nil
 }
