@@ -5,6 +5,7 @@ package ring
 import (
 	"encoding/binary"
 	"sync/atomic"
+	"unsafe"
 )
 
 // cursor is where a reader of a ring is. It works on any bytes that look like a
@@ -22,6 +23,8 @@ type cursor struct {
 	off   uint64 // of the next frame in it
 	left  uint32 // frames in it still to come
 	seq   uint64 // of the next block
+
+	v2hdr [head3]byte // the V2 frame's header, as Frame has it
 
 	corrupt  atomic.Uint64 // frames whose header, or one before it, made no sense
 	skipped  atomic.Uint64 // jumps in the kernel's numbering of blocks
@@ -52,7 +55,8 @@ func (c *cursor) next(f *Frame) bool {
 			}
 			continue
 		}
-		h := (*[head3]byte)(b[off:])
+		// Its place was checked above; a slice, checked again, costs 0.3 ns of 4.7.
+		h := (*[head3]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), off))
 		// Once each: what was checked is what is used. The sums of these need
 		// more than 32 bits.
 		step := uint64(binary.NativeEndian.Uint32(h[v3Next:]))
@@ -70,7 +74,6 @@ func (c *cursor) next(f *Frame) bool {
 		f.Data = b[start:end:end]
 		f.net = int(min(net-mac, snap))
 		f.hdr = h
-		f.v2 = false
 		return true
 	}
 }
@@ -163,13 +166,24 @@ func (c *cursor) nextV2(f *Frame) bool {
 		if mac >= head2 && net >= 0 && uint(snap) <= uint(len(b)) && mac+snap <= len(b) {
 			f.Data = b[mac : mac+snap : mac+snap]
 			f.net = min(net, snap)
-			f.hdr = (*[head3]byte)(b)
-			f.v2 = true
+			translate(&c.v2hdr, (*[head2]byte)(b))
+			f.hdr = &c.v2hdr
 			return true
 		}
 		c.corrupt.Add(1)
 	}
 	return false
+}
+
+// translate makes a TPACKET_V3 header of a TPACKET_V2 one, with what Frame tells.
+func translate(to *[head3]byte, from *[head2]byte) {
+	copy(to[v3Sec:v3Sec+8], from[v2Sec:]) // tp_nsec as well
+	copy(to[v3TPID:v3TPID+2], from[v2TPID:])
+	ne := binary.NativeEndian
+	ne.PutUint32(to[v3Len:], ne.Uint32(from[v2Len:]))
+	ne.PutUint32(to[v3Status:], ne.Uint32(from[v2Status:]))
+	ne.PutUint32(to[v3TCI:], uint32(ne.Uint16(from[v2TCI:])))
+	copy(to[v3Size:], from[v2Size:])
 }
 
 // ready reports whether next has something to look at.

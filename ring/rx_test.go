@@ -103,13 +103,12 @@ func TestBlocksWithoutPacketsArePassedOver(t *testing.T) {
 }
 
 func TestWhatAFrameTells(t *testing.T) {
-	k3, c3 := newFakeV3(4096, 1)
+	k3, _ := newFakeV3(4096, 1)
 	k3.block(StatusUser, "ip")
-	k2, c2 := newFakeV2(4096, 1, 2048)
+	k2, _ := newFakeV2(4096, 1, 2048)
 	k2.put(StatusUser, "ip")
 	for _, r := range []struct {
 		name    string
-		c       *cursor
 		mem     []byte
 		base    int // of the frame's header
 		v2      bool
@@ -119,14 +118,19 @@ func TestWhatAFrameTells(t *testing.T) {
 		status  int
 		wireLen int
 	}{
-		{"V3", c3, k3.mem, blockSize, false, 0, v3TCI, v3TPID, v3Status, v3Len},
-		{"V2", c2, k2.mem, 0, true, 7, v2TCI, v2TPID, v2Status, v2Len},
+		{"V3", k3.mem, blockSize, false, 0, v3TCI, v3TPID, v3Status, v3Len},
+		{"V2", k2.mem, 0, true, 7, v2TCI, v2TPID, v2Status, v2Len},
 	} {
 		t.Run(r.name, func(t *testing.T) {
-			var f Frame
-			if !r.c.next(&f) {
-				t.Fatal("no frame")
+			read := func() (f Frame) {
+				var c cursor
+				c.init(r.mem, r.v2, 4096, 1, 2048)
+				if !c.next(&f) {
+					t.Fatal("no frame")
+				}
+				return f
 			}
+			f := read()
 			if len(f.Data) != fakeLink+2 || string(f.Network()) != "ip" || f.LinkLen() != fakeLink {
 				t.Errorf("data of %d bytes, network %q", len(f.Data), f.Network())
 			}
@@ -155,11 +159,13 @@ func TestWhatAFrameTells(t *testing.T) {
 				binary.NativeEndian.PutUint32(h[r.status:], StatusUser|v.status)
 				binary.NativeEndian.PutUint16(h[r.tci:], v.tci)
 				binary.NativeEndian.PutUint16(h[r.tpid:], v.tpid)
+				f = read()
 				if tci, tpid, ok := f.VLAN(); !ok || tci != v.wantID || tpid != v.wantPI {
 					t.Errorf("VLAN %d %#x %v, want %d %#x", tci, tpid, ok, v.wantID, v.wantPI)
 				}
 			}
 			binary.NativeEndian.PutUint32(h[r.wireLen:], 1000)
+			f = read()
 			if !f.Truncated() || f.Len() != 1000 {
 				t.Error("a frame longer than its data is not truncated")
 			}

@@ -25,7 +25,7 @@ type known struct {
 // judge knows. It and again6 are small enough to be inlined.
 func (k *known) again4(pol *policy, p *transport.Packet) bool {
 	return k.policy == pol && pol.bound[p.Protocol()] && p.Type() == transport.PacketHost && !p.Is6() &&
-		k.has4 && binary.NativeEndian.Uint32(p.Data[16:]) == k.dst4
+		k.has4 && binary.NativeEndian.Uint32((*[20]byte)(p.Data)[16:]) == k.dst4
 }
 
 // again6 is again4 for IPv6.
