@@ -51,12 +51,16 @@ func (n *Node) settleLink(c *rtnetlink.Conn, i int) error {
 		if err != nil {
 			return "", fmt.Errorf("list addresses: %w", err)
 		}
+		own, err := ownAddresses(c)
+		if err != nil {
+			return "", err
+		}
 		var usable []netip.Addr
 		for _, m := range all {
 			if int(m.Index) != index || m.Attributes == nil || m.Attributes.Flags&unix.IFA_F_TENTATIVE != 0 {
 				continue
 			}
-			if a, ok := netip.AddrFromSlice(m.Attributes.Address); ok {
+			if a, ok := netip.AddrFromSlice(m.Attributes.Address); ok && (a.Is4() || own[a]) {
 				usable = append(usable, a)
 			}
 		}
@@ -64,6 +68,26 @@ func (n *Node) settleLink(c *rtnetlink.Conn, i int) error {
 		defer n.mu.Unlock()
 		return n.ifaces[i].match(usable), nil
 	})
+}
+
+// ownAddresses returns the IPv6 addresses that a node takes to be its own: those
+// with a route in the local table. The kernel makes it from a work queue, also
+// where an address counts as usable from the start (IFA_F_NODAD). Until then what
+// is sent to the address leaves by the interface.
+func ownAddresses(c *rtnetlink.Conn) (map[netip.Addr]bool, error) {
+	routes, err := c.Route.List()
+	if err != nil {
+		return nil, fmt.Errorf("list routes: %w", err)
+	}
+	own := make(map[netip.Addr]bool)
+	for _, r := range routes {
+		if r.Family == unix.AF_INET6 && r.Type == unix.RTN_LOCAL {
+			if a, ok := netip.AddrFromSlice(r.Attributes.Dst); ok {
+				own[a] = true
+			}
+		}
+	}
+	return own, nil
 }
 
 // notReady returns what keeps a veth end from passing packets. Its flags do not

@@ -108,6 +108,17 @@ func TestLinkLocalAddressesWorkAtOnce(t *testing.T) {
 	}
 }
 
+func TestANodeReachesItsOwnAddressesAtOnce(t *testing.T) {
+	for range 5 {
+		a := netlab.Test(t, netlab.Pair()).Node("a")
+		for _, dst := range []netip.Addr{a.Addr4(), a.Addr6(), a.Interfaces()[0].LinkLocal} {
+			if err := exchange(a, a, dst, 1); err != nil {
+				t.Errorf("to %v: %v", dst, err)
+			}
+		}
+	}
+}
+
 func TestTheKernelsPingGetsAnswers(t *testing.T) {
 	ping, err := exec.LookPath("ping")
 	if err != nil {
