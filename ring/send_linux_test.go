@@ -4,6 +4,7 @@ package ring
 
 import (
 	"errors"
+	"os/exec"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -261,4 +262,45 @@ func TestFramesOfTheKernelAreOutOfReach(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantNumbers(t, numbers(t, r, 16), 16)
+}
+
+// Where the kernel takes some of the frames, and has no room for the others, Kick
+// tells so: nobody would try again.
+func TestKickTellsThatSomeAreLeft(t *testing.T) {
+	if _, err := exec.LookPath("tc"); err != nil {
+		t.Skip("no tc, which sets a queueing discipline")
+	}
+	p := newPair(t, 1500)
+	r := p.volume()
+	tx := p.transmit(&TxConfig{Frames: 32})
+	if err := unix.SetsockoptInt(tx.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 8<<10); err != nil {
+		t.Fatal(err)
+	}
+	// What waits in the queue takes up room of the socket's.
+	if out, err := p.a.Run(t.Context(), "tc", "qdisc", "add", "dev", "eth0", "root",
+		"tbf", "rate", "4mbit", "burst", "1600", "limit", "1000000"); err != nil {
+		t.Skipf("no tbf: %v: %s", err, out)
+	}
+	defer enter(t, tx)()
+	const n = KickEvery
+	for i := range n {
+		p.put(tx, i, 1000)
+	}
+	kicks := 1
+	for err := tx.Kick(); err != nil; err = tx.Kick() {
+		if !errors.Is(err, unix.EAGAIN) {
+			t.Fatal("Kick:", err)
+		}
+		if kicks++; kicks > 10_000 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if kicks == 1 {
+		t.Error("the kernel had room for all")
+	}
+	if tx.Waiting() {
+		t.Error("Kick left frames, without an error")
+	}
+	wantNumbers(t, numbers(t, r, n), n)
 }

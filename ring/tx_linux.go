@@ -135,6 +135,10 @@ func (t *Tx) Kick() error {
 		if t.ring.rescue() {
 			continue
 		}
+		if errno == 0 && t.ring.waiting() {
+			// It has no room for more, but says so only if it took none.
+			errno = unix.EAGAIN
+		}
 		if errno == 0 {
 			t.fresh = 0
 			return nil
