@@ -221,6 +221,9 @@ func (q *queue) tellLinks(s transport.Sink) {
 		if f.Removed {
 			t.interfaceGone()
 		}
+		for _, other := range t.queues {
+			other.tx.ring.again(other) // with what waits for the link to come up
+		}
 		r.event = transport.Event{Kind: transport.LinkChanged, Interface: f}
 		s.Event(&r.event)
 	})

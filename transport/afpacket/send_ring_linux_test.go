@@ -7,10 +7,14 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
 	"protean/transport"
 	"protean/transport/netlab"
 )
@@ -271,4 +275,47 @@ func TestCloseTellsWhatARingCouldNotSend(t *testing.T) {
 	if s := r.ta.Stats(); s.Unsent != 3 || s.Sent != 1 {
 		t.Errorf("%d sent, %d unsent", s.Sent, s.Unsent)
 	}
+}
+
+// The link goes down between a Commit and the kernel's look at the ring, and comes
+// up again: what waits is sent, of any queue, without another Commit.
+func TestARingGoesOnWhenTheLinkIsUp(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	ta, tb := open(t, a, Config{TxRing: true, Queues: 2}), open(t, b, Config{V4: true}, 253)
+	if err := a.SetLink("eth0", false); err != nil {
+		t.Fatal(err)
+	}
+	for i, q := range ta.queues {
+		s := &q.tx.ring
+		s.mu.Lock()
+		k := s.tx.Reserve()
+		p := between(a, b, false, []byte{byte(i)})
+		frame := s.tx.Data(k)[:headerLen+len(p)]
+		copy(frame[headerLen:], p)
+		putHeader((*[headerLen]byte)(frame), wire.MAC(b.Interfaces()[0].HardwareAddr), ta.hardwareAddr(), protocol4)
+		if err := s.tx.Request(k, len(frame)); err != nil {
+			t.Error(err)
+		}
+		s.kick(q)
+		if !errors.Is(s.down, unix.ENETDOWN) {
+			t.Errorf("queue %d, with the link down: %v", i, s.down)
+		}
+		s.mu.Unlock()
+	}
+	var loops sync.WaitGroup
+	for _, q := range ta.Queues() {
+		loops.Go(func() {
+			for c := (collector{from: ta}); q.Wait(time.Time{}) == nil; {
+				q.Recv(&c, 64)
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond)
+	if err := a.SetLink("eth0", true); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, tb, 2)
+	ta.Close()
+	loops.Wait()
 }
