@@ -151,7 +151,20 @@ func (c *TxConfig) withDefaults() (TxConfig, error) {
 		return d, &ConfigError{"FrameSize", d.FrameSize, "is not a multiple of the page size, as Room takes"}
 	}
 	d.Room = max(d.Room, fits)
+	// Frames are rounded up, by less than a page.
+	if int64(d.Frames)*int64(d.stride()) > math.MaxInt-int64(os.Getpagesize()) {
+		return d, &ConfigError{"Frames", d.Frames, "is more than there are addresses for"}
+	}
 	return d, nil
+}
+
+// stride is how many bytes apart frames are in memory.
+func (c *TxConfig) stride() int {
+	if txData+c.Room <= c.FrameSize {
+		return c.FrameSize
+	}
+	page := os.Getpagesize()
+	return (txData + c.Room + page - 1) / page * page
 }
 
 func orDefault[T comparable](v *T, d T) {

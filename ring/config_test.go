@@ -51,6 +51,20 @@ func TestSizesThatCannotBeAreNamed(t *testing.T) {
 	}
 }
 
+// What 32 bits cannot address is refused, whatever the kernel has memory for.
+func TestARingThatHasNoAddressesIsRefused(t *testing.T) {
+	for _, c := range []TxConfig{
+		{Frames: 20_000, FrameSize: 64 << 10, Room: maxRoom},
+		{Frames: math.MaxInt32 / 128, FrameSize: 128}, // rounded up
+	} {
+		var bad *ConfigError
+		_, err := c.withDefaults()
+		if refused := errors.As(err, &bad) && bad.Field == "Frames"; refused != (math.MaxInt == math.MaxInt32) {
+			t.Errorf("%+v: %v, with addresses up to %#x", c, err, math.MaxInt)
+		}
+	}
+}
+
 func TestDefaultsAreUsable(t *testing.T) {
 	for _, c := range []*RxConfig{nil, {}, {V2: true}} {
 		d, err := c.withDefaults()

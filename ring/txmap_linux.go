@@ -18,12 +18,11 @@ const readWrite = unix.PROT_READ | unix.PROT_WRITE
 // across is in one piece, and the kernel sees as much of it as it may send.
 func mapTx(fd int, c *TxConfig) (mem []byte, stride int, err error) {
 	size := c.Frames * c.FrameSize
-	if txData+c.Room <= c.FrameSize {
-		all, err := mapAt(nil, size, fd, unix.MAP_SHARED)
-		return all, c.FrameSize, err
+	stride = c.stride()
+	if stride == c.FrameSize {
+		mem, err = mapAt(nil, size, fd, unix.MAP_SHARED)
+		return mem, stride, err
 	}
-	page := os.Getpagesize()
-	stride = (txData + c.Room + page - 1) / page * page
 	frames, err := mapAt(nil, size, fd, unix.MAP_SHARED)
 	if err != nil {
 		return nil, 0, err
