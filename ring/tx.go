@@ -203,6 +203,19 @@ func (t *txRing) rescue() bool {
 	return true
 }
 
+// giveUp takes out the first frame that the kernel has not taken, as if the kernel
+// had found it wrong. It reports whether there was one.
+func (t *txRing) giveUp() bool {
+	t.reap()
+	for left := t.under; left > 0; left-- {
+		if i := t.before(t.head, left); t.status(i) == txRequest {
+			release(t.at(i), v2Status, txWrongFormat)
+			return t.rescue()
+		}
+	}
+	return false
+}
+
 // underWay returns how many frames are requested or being sent.
 func (t *txRing) underWay() int {
 	t.reap()

@@ -114,6 +114,12 @@ func (t *Tx) Request(frame, n int) error {
 // something that is sent by another socket would overtake them.
 func (t *Tx) Waiting() bool { return t.ring.waiting() }
 
+// GiveUp takes the first frame out of the ring that the kernel has not taken, and
+// counts it as refused. It is for a frame for which Kick fails with ENOBUFS again
+// and again, since a filter drops it on its way out each time: the kernel
+// goes no farther. It reports whether there was one.
+func (t *Tx) GiveUp() bool { return t.ring.giveUp() }
+
 // Copied returns how many frames were copied to another place in the ring.
 func (t *Tx) Copied() uint64 { return t.ring.copied }
 

@@ -18,7 +18,7 @@ type Stats struct {
 	Sent      uint64 // packets the network or the kernel took
 	SentBytes uint64 // from their IP headers on
 	Refused   uint64 // packets for which Commit returned an error other than ErrNoSlots
-	Unsent    uint64 // accepted, but not sent when the transport was closed
+	Unsent    uint64 // accepted, but refused by the kernel later, or not sent when the transport was closed
 }
 
 // Add adds what o counts.

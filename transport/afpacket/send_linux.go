@@ -123,6 +123,7 @@ func (q *queue) send(slots []transport.Slot, out *outcome) (taken int, err error
 		out.bytes += uint64(len(slots[i].Data))
 	}
 	out.sent += uint64(k)
+	x.taken += uint64(k)
 	return k, nil
 }
 
@@ -186,6 +187,30 @@ func destination(b []byte) netip.Addr {
 // is tried again.
 const retryAfter = time.Millisecond
 
+// A stall is a time in which nothing is taken, with ENOBUFS: a full queue, or a
+// filter that drops the packet that is first each time, and says the same.
+type stall struct {
+	since time.Time
+	sent  uint64
+}
+
+// stallLimit is for how long a packet is tried again.
+const stallLimit = time.Second
+
+// lasts reports whether the packet that comes first is to be given up, with so many
+// sent since the start. The next one has as much time.
+func (s *stall) lasts(sent uint64) bool {
+	now := time.Now()
+	if s.since.IsZero() || sent != s.sent {
+		s.since, s.sent = now, sent
+	}
+	if now.Sub(s.since) < stallLimit {
+		return false
+	}
+	s.since = time.Time{}
+	return true
+}
+
 // sendError says why the kernel did not take a packet.
 func (q *queue) sendError(s *transport.Slot, errno unix.Errno) error {
 	switch errno {
@@ -197,6 +222,9 @@ func (q *queue) sendError(s *transport.Slot, errno unix.Errno) error {
 	case unix.ENOBUFS: // dropped by the queueing discipline, or there is no carrier
 		if !q.t.carrier() {
 			errno = unix.ENETDOWN
+			break
+		}
+		if q.tx.full.lasts(q.tx.taken) {
 			break
 		}
 		q.tryLater()

@@ -28,6 +28,7 @@ type ringSender struct {
 	mu   sync.Mutex // guards what follows
 	tx   *ring.Tx   // nil without a ring; set by open only
 	down error      // what keeps the kernel from sending, if it lasts
+	full stall
 }
 
 const (
@@ -187,6 +188,10 @@ func (s *ringSender) around(q *queue, slots []transport.Slot, out *outcome) (tak
 // kick has the kernel send, and counts what it has sent. The caller holds mu.
 func (s *ringSender) kick(q *queue) {
 	err := s.tx.Kick()
+	if sent, _ := s.tx.Sent(); errors.Is(err, unix.ENOBUFS) && q.t.carrier() && s.full.lasts(sent) {
+		s.tx.GiveUp()
+		err = s.tx.Kick()
+	}
 	s.down = nil
 	switch {
 	case err == nil:

@@ -31,6 +31,8 @@ type transmitter struct {
 	ring     ringSender // with Config.TxRing
 	held     held
 	failures failures
+	taken    uint64 // packets that the kernel took by sendmmsg(2)
+	full     stall
 }
 
 func (x *transmitter) open(q *queue) error {
