@@ -3,6 +3,7 @@
 package sockio
 
 import (
+	"encoding/binary"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -35,8 +36,9 @@ type Poller struct {
 // bellID is the id of the eventfd, whose events mean nothing but that there are.
 const bellID = -1
 
-// ring is what is written to it.
-var ring = []byte{1, 0, 0, 0, 0, 0, 0, 1}
+// ring is what is written to it. It is added up, and since nobody reads it, has
+// to be small: a write that the sum has no room for would block for ever.
+var ring = binary.NativeEndian.AppendUint64(nil, 1)
 
 // Open makes the poller ready for use. The caller closes it, also after an
 // error.

@@ -96,6 +96,27 @@ func TestAWakeEndsALongLinger(t *testing.T) {
 	}
 }
 
+func TestWakesDoNotBlock(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.lingers.Store(true)
+	woken := make(chan struct{})
+	go func() {
+		defer close(woken)
+		for range 1000 {
+			p.Wake()
+		}
+	}()
+	select {
+	case <-woken:
+	case <-time.After(30 * time.Second):
+		t.Fatal("a Wake blocks")
+	}
+}
+
 func TestLingerKeepsToTheTimeAndToWhatIsDue(t *testing.T) {
 	var p Poller
 	if err := p.Open(); err != nil {
