@@ -187,6 +187,11 @@ func (q *queue) await(until time.Time) bool {
 		q.readDrops()
 	}
 	if q.t.cfg.Ring != V3 {
+		if at := q.retry.Load(); at != 0 { // block comes to that
+			if retry := time.Unix(0, at); until.IsZero() || retry.Before(until) {
+				until = retry
+			}
+		}
 		return q.Linger(&q.pacer, until, q.rx.taken, q.due, q.poll)
 	}
 	return q.poll(0)

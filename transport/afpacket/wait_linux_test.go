@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"protean/transport/internal/pace"
 	"protean/transport/netlab"
 )
 
@@ -53,6 +54,37 @@ func TestWaitReturnsWhenADeviceIsWorthAnotherTry(t *testing.T) {
 		q.tryLater()
 		if q.Woken() {
 			t.Error("woken for nothing")
+		}
+	})
+}
+
+// TestALongLingerEndsWhenADeviceIsWorthAnotherTry has packets come one soon after
+// the other before.
+func TestALongLingerEndsWhenADeviceIsWorthAnotherTry(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	rings(t, func(t *testing.T, r Ring) {
+		tr := open(t, lab.Node("b"), Config{Ring: r, TxRing: true})
+		settle(t, tr)
+		q := tr.queues[0]
+		shortest := time.Hour
+		for range 100 { // whatever else the machine has to do
+			q.pacer = pace.Pacer{}
+			now := time.Now().Add(time.Hour) // so that the next wait is soon, however late
+			for i := range uint64(pace.Regular + 1) {
+				q.pacer.Next(now.Add(time.Duration(i)*pace.Linger), i+1)
+			}
+			q.rx.taken = pace.Regular + 2
+			q.tryLater()
+			begin := time.Now()
+			if err := q.Wait(time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			if d := time.Since(begin); d >= retryAfter/2 { // something else may end one
+				shortest = min(shortest, d)
+			}
+		}
+		if shortest >= pace.Patience {
+			t.Errorf("Wait takes %v at best, to try again after %v", shortest, retryAfter)
 		}
 	})
 }
