@@ -74,7 +74,7 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 			continue
 		}
 		r.received++
-		r.bytes += uint64(f.Len() - f.LinkLen())
+		r.bytes += uint64(max(f.Len()-f.LinkLen(), 0)) // whatever is in the ring
 		r.tagged = false
 		flags := transport.PacketType(f.PacketType()).Flag() | transport.TimeKernel.Flag()
 		pol := q.t.policy.Load()

@@ -188,10 +188,6 @@ func (s *ringSender) around(q *queue, slots []transport.Slot, out *outcome) (tak
 // kick has the kernel send, and counts what it has sent. The caller holds mu.
 func (s *ringSender) kick(q *queue) {
 	err := s.tx.Kick()
-	if sent, _ := s.tx.Sent(); errors.Is(err, unix.ENOBUFS) && q.t.carrier() && s.full.lasts(sent) {
-		s.tx.GiveUp()
-		err = s.tx.Kick()
-	}
 	s.down = nil
 	switch {
 	case err == nil:
@@ -201,6 +197,10 @@ func (s *ringSender) kick(q *queue) {
 	case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENOBUFS) && !q.t.carrier():
 		s.down = err
 	default: // the device or the socket has no room now
+		if sent, _ := s.tx.Sent(); errors.Is(err, unix.ENOBUFS) && s.full.lasts(sent) {
+			s.tx.GiveUp()
+			s.tx.Kick() // the next one tells what is left
+		}
 		q.tryLater()
 	}
 	s.count(q)
