@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -163,4 +164,40 @@ func TestGoexitInEndBatchLetsTheLoopGo(t *testing.T) {
 			t.Errorf("took %d packets with %d ends, want 2 and 2", s.Taken, ends)
 		}
 	})
+}
+
+// Close waits for the pass in progress, and not for one of many to be interrupted
+// at the right moment: with one processor, a loop that is never out of packets
+// would keep it waiting for as long as that takes.
+func TestCloseDoesNotWaitForABusyLoopToPause(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	r := newRig(1)
+	h := rigHost(t, r, nil)
+	var passes atomic.Int64
+	handle(t, h, 252, &script{
+		packet: func(*proto.Env, *proto.Packet) error { return nil },
+		end:    func(*proto.Env) error { passes.Add(1); return nil },
+	})
+	r.qs[0].endless = true
+	r.qs[0].put(in(252))
+	runHost(t, h)
+	var took []int64
+	for range 21 { // of which the scheduler interrupts some
+		b, err := h.Handle(253, &script{packet: func(*proto.Env, *proto.Packet) error { return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := passes.Load()
+		for passes.Load() == before { // then the loop is in the middle of a pass
+			runtime.Gosched()
+		}
+		before = passes.Load()
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		took = append(took, passes.Load()-before)
+	}
+	if slices.Sort(took); took[len(took)/2] > 10 {
+		t.Errorf("Close takes %d passes", took)
+	}
 }

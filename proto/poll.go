@@ -4,6 +4,7 @@ package proto
 
 import (
 	"errors"
+	"runtime"
 	"time"
 
 	"protean/transport"
@@ -65,7 +66,7 @@ func (h *Host) setMode(mode int32, now time.Time) bool {
 // pass is one round of a loop. It reports whether there is more to do at once.
 func (q *queue) pass() (more bool, err error) {
 	q.passing.lock()
-	defer q.passing.unlock()
+	defer q.passed()
 	defer q.finish()
 	if q.out.n != 0 && q.out.stuck {
 		q.out.flushAll()
@@ -83,6 +84,13 @@ func (q *queue) pass() (more bool, err error) {
 		more = q.chores() || more
 	}
 	return more, nil
+}
+
+// passed ends a pass.
+func (q *queue) passed() {
+	if q.passing.unlock() {
+		runtime.Gosched() // or a busy loop begins the next before who waits for this one has woken up
+	}
 }
 
 // chores is what the first queue's loop does beside receiving.
