@@ -57,11 +57,11 @@ func (q *queue) deliverChain(c *chain, p *Packet) {
 // what becomes of the packet.
 func (q *queue) observe(b *Binding, p *Packet) (seen bool) {
 	defer func() {
-		if q.pkt == nil {
+		if !q.handling {
 			return
 		}
 		v := recover()
-		q.pkt, q.by, q.again = nil, nil, true
+		q.handling, q.by, q.again = false, nil, true
 		q.out.abandon()
 		q.comeOut()
 		if v == nil { // runtime.Goexit
@@ -95,9 +95,9 @@ func (q *queue) handle(b *Binding, p *Packet) (err error, ok bool) {
 		return nil, false
 	}
 	q.out.nowOK, q.out.slot.open = false, false
-	q.pkt = p
+	q.pkt, q.handling = p, true
 	err = b.handler.HandlePacket(q.env, p)
-	q.pkt = nil
+	q.handling = false
 	return err, true
 }
 
@@ -111,9 +111,9 @@ func (q *queue) handleConcurrent(b *Binding, p *Packet) (err error, ok bool) {
 		q.wantsEnd(b)
 	}
 	q.out.nowOK, q.out.slot.open = false, false
-	q.by, q.pkt = b, p
+	q.by, q.pkt, q.handling = b, p, true
 	err = b.handler.HandlePacket(q.insideEnv, p)
-	q.by, q.pkt = nil, nil
+	q.by, q.handling = nil, false
 	return err, true
 }
 

@@ -23,16 +23,17 @@ type queue struct {
 	frags *reassembly // nil where the transport reassembles
 
 	// The rest belongs to the goroutine that drives the loop.
-	cur    *Binding // whose lock the loop holds
-	env    *Env     // cur's Env for this queue
-	pkt    *Packet  // being handled
-	netErr NetworkError
-	again  bool       // a panic ended Recv: there may be more
-	by     *Binding   // handling it, if not cur
-	inside *Binding   // the Concurrent one that the loop is inside of
-	ended  []*Binding // want EndBatch at the end of this pass
-	counts queueCounts
-	stats  queueStats // counts, published
+	cur      *Binding // whose lock the loop holds
+	env      *Env     // cur's Env for this queue
+	pkt      *Packet  // being handled, or handled last
+	handling bool     // pkt is with a handler
+	netErr   NetworkError
+	again    bool       // a panic ended Recv: there may be more
+	by       *Binding   // handling it, if not cur
+	inside   *Binding   // the Concurrent one that the loop is inside of
+	ended    []*Binding // want EndBatch at the end of this pass
+	counts   queueCounts
+	stats    queueStats // counts, published
 
 	insideEnv   *Env   // inside's Env for this queue
 	insideTaken uint64 // packets that it has taken
@@ -62,7 +63,7 @@ func newQueue(h *Host, tq transport.Queue, index int) *queue {
 func (q *queue) recv(limit int) (n int, err error) {
 	before := q.counts.received
 	defer func() {
-		if q.pkt != nil { // a handler did not return
+		if q.handling { // a handler did not return
 			q.recovered(recover())
 		}
 		n = int(q.counts.received - before)
@@ -77,7 +78,7 @@ func (q *queue) recovered(v any) {
 	if q.by != nil {
 		b = q.by
 	}
-	q.pkt, q.by, q.again = nil, nil, true
+	q.handling, q.by, q.again = false, nil, true
 	q.out.abandon()
 	q.comeOut()
 	b.drop(transport.HandlerPanic)
@@ -100,14 +101,19 @@ func (q *queue) Deliver(p *Packet) {
 		return
 	}
 	b := c.only
-	if b != q.cur && !q.enter(b) {
-		q.drop(transport.Closed)
-		return
+	if b != q.cur {
+		if !q.enter(b) {
+			q.drop(transport.Closed)
+			return
+		}
 	}
 	q.out.nowOK, q.out.slot.open = false, false
-	q.pkt = p
+	if q.pkt != p { // to store the same pointer again and again costs more
+		q.pkt = p
+	}
+	q.handling = true
 	err := b.handler.HandlePacket(q.env, p)
-	q.pkt = nil
+	q.handling = false
 	if err != nil {
 		q.refused(b, err)
 		return

@@ -69,7 +69,6 @@ func BenchmarkWalk(b *testing.B) {
 				k.full(n)
 				var got count
 				var h handler = &got
-				var f Frame
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 				b.ReportAllocs()
@@ -79,8 +78,11 @@ func BenchmarkWalk(b *testing.B) {
 					for i := range blocks {
 						release(k.mem, i*k.size+blockStatus, StatusUser)
 					}
-					for c.next(&f) {
-						p := f.Network()
+					for {
+						head, p, _ := c.next()
+						if head == nil {
+							break
+						}
 						if len(p) < 20 || p[0]>>4 != 4 {
 							continue
 						}
@@ -122,9 +124,12 @@ func BenchmarkFullRing(b *testing.B) {
 					b.Fatal(err)
 				}
 				start := threadTime(b)
-				var f Frame
-				for r.Next(&f) {
-					seen = f.Network()[0]
+				for {
+					h, p, _ := r.NextPacket()
+					if h == nil {
+						break
+					}
+					seen = p[0]
 					frames++
 				}
 				spent += threadTime(b) - start

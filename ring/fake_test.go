@@ -108,7 +108,7 @@ func (k *fakeKernel) address(ll []byte) {
 // take returns the payloads of all frames that are there.
 func take(c *cursor) (payloads []string) {
 	var f Frame
-	for c.next(&f) {
+	for f.set(c.next()) {
 		payloads = append(payloads, string(f.Network()))
 	}
 	return payloads

@@ -28,7 +28,7 @@ func FuzzRxRing(f *testing.F) {
 		c.init(mem, v2, 4096, 2, 2048)
 		var fr Frame
 		frames, sum := 0, 0
-		for c.next(&fr) {
+		for fr.set(c.next()) {
 			if frames++; frames > 2*4096/head3 {
 				t.Fatal("more frames than there is room for")
 			}

@@ -43,7 +43,7 @@ func TestAPanicLosesAndRepeatsNothing(t *testing.T) {
 				c.rest() // as Leave does
 			}()
 			var f Frame
-			for c.next(&f) {
+			for f.set(c.next()) {
 				got = append(got, string(f.Network()))
 				if len(got)%3 == 0 {
 					panic("a handler's")
@@ -70,7 +70,7 @@ func TestReadingGoesOnWhereItStopped(t *testing.T) {
 				t.Fatalf("frame %d is not ready", i)
 			}
 			var f Frame
-			if !c.next(&f) || string(f.Network()) != p {
+			if !f.set(c.next()) || string(f.Network()) != p {
 				t.Fatalf("frame %d: %q", i, f.Network())
 			}
 			c.rest()
@@ -85,7 +85,7 @@ func TestReadingGoesOnWhereItStopped(t *testing.T) {
 				t.Errorf("frame %d: what it was in is free: %v, want %v", i, free, read)
 			}
 		}
-		if c.ready() || c.next(new(Frame)) {
+		if c.ready() || new(Frame).set(c.next()) {
 			t.Error("more than there was")
 		}
 	})

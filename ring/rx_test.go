@@ -62,14 +62,14 @@ func TestABlockGoesBackWithItsLastFrameOnly(t *testing.T) {
 	k.block(StatusUser|StatusBlockTimeout, "one", "two")
 	var f Frame
 	for i := range 2 {
-		if !c.next(&f) {
+		if !f.set(c.next()) {
 			t.Fatal("no frame")
 		}
 		if s := acquire(k.mem, blockStatus); s != StatusUser|StatusBlockTimeout {
 			t.Fatalf("after frame %d: block status %#x while it is being read", i, s)
 		}
 	}
-	if c.next(&f) {
+	if f.set(c.next()) {
 		t.Fatalf("a frame %q of nothing", f.Network())
 	}
 	// Any other value stalls the ring.
@@ -125,7 +125,7 @@ func TestWhatAFrameTells(t *testing.T) {
 			read := func() (f Frame) {
 				var c cursor
 				c.init(r.mem, r.v2, 4096, 1, 2048)
-				if !c.next(&f) {
+				if !f.set(c.next()) {
 					t.Fatal("no frame")
 				}
 				return f
@@ -207,6 +207,41 @@ func TestReadingGoesOnBehindABrokenBlock(t *testing.T) {
 	}
 }
 
+// Frames may be cut off before the network header, and have no link header.
+func TestAPacketIsWhatFollowsTheLinkHeader(t *testing.T) {
+	for _, c := range []struct {
+		snap, mac, net int
+		network        string
+		link           int
+	}{
+		{fakeLink + 6, 82, 96, "packet", 14}, {fakeLink + 6, 96, 96, "packet" + string(make([]byte, 14)), 0},
+		{fakeLink, 82, 96, "", 14}, {5, 82, 96, "", 5}, {0, 82, 96, "", 0}, {0, 82, 82, "", 0},
+	} {
+		k3, c3 := newFakeV3(4096, 1)
+		k3.block(StatusUser, "packet")
+		k2, c2 := newFakeV2(4096, 1, 2048)
+		k2.put(StatusUser, "packet")
+		for _, r := range []struct {
+			*cursor
+			h                  []byte
+			snap, at, net, off int
+		}{{c3, k3.mem[blockSize:], v3Snaplen, v3Mac, v3Net, 0}, {c2, k2.mem, v2Snaplen, v2Mac, v2Net, -16}} {
+			binary.NativeEndian.PutUint32(r.h[r.snap:], uint32(c.snap))
+			binary.NativeEndian.PutUint16(r.h[r.at:], uint16(c.mac+r.off))
+			binary.NativeEndian.PutUint16(r.h[r.net:], uint16(c.net+r.off))
+			h, network, link := r.next()
+			if h == nil || string(network) != c.network || cap(network) != len(network) || link != c.link {
+				t.Errorf("%+v, V2 %v: %v, %q with a capacity of %d, link header of %d bytes", c, r.v2, h != nil, network, cap(network), link)
+				continue
+			}
+			var f Frame
+			if !f.set(h, network, link) || len(f.Data) != c.snap || string(f.Network()) != c.network || f.LinkLen() != link {
+				t.Errorf("%+v, V2 %v: a frame of %d bytes, network %q", c, r.v2, len(f.Data), f.Network())
+			}
+		}
+	}
+}
+
 func TestNextDoesNotAllocate(t *testing.T) {
 	k, c := newFakeV3(1<<16, 4)
 	payloads := make([]string, 100)
@@ -217,7 +252,7 @@ func TestNextDoesNotAllocate(t *testing.T) {
 	allocs := testing.AllocsPerRun(100, func() {
 		k.block(StatusUser, payloads...)
 		var f Frame
-		for c.next(&f) {
+		for f.set(c.next()) {
 			n++
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -259,5 +261,43 @@ func BenchmarkLoad(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A packet that is loaded as predicted is the same as when Load has looked at it.
+func TestAPredictedPacketIsAsLoaded(t *testing.T) {
+	for _, b := range [][]byte{ipv4(28, nil, nil), ipv6(253, make([]byte, 28))} {
+		a := Arrival{Time: 7, IfIndex: 3, Flags: PacketHost.Flag() | TimeKernel.Flag() | FlagVLAN}
+		var first, want, got Packet
+		if m := first.Load(b, a); m != wire.NotMalformed {
+			t.Fatal(m)
+		}
+		like, ok := first.Predict()
+		if !ok {
+			t.Fatal("nothing is predicted")
+		}
+		next := slices.Clone(b)
+		next[len(next)-1]++
+		a.Time = 8
+		want.Load(next, a)
+		got.LoadPredicted(&like, next, 8, 253)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}
+
+func TestNothingIsPredictedFromAFragment(t *testing.T) {
+	for _, b := range [][]byte{
+		ipv4(28, nil, func(b []byte) { b[6] = 0x20 }),
+		ipv6(wire.ExtFragment, []byte{253, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}),
+	} {
+		var p Packet
+		if m := p.Load(b, Arrival{}); m != wire.NotMalformed || !p.Fragment() {
+			t.Fatal(m)
+		}
+		if _, ok := p.Predict(); ok {
+			t.Errorf("%x: packets like it are predicted", b)
+		}
 	}
 }

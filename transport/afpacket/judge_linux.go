@@ -20,20 +20,6 @@ type known struct {
 	dst6   [16]byte
 }
 
-// again4 reports whether an IPv4 packet goes to where the last one that was
-// delivered went, in a frame to this host, and its protocol is bound. If not,
-// judge knows. It and again6 are small enough to be inlined.
-func (k *known) again4(pol *policy, p *transport.Packet) bool {
-	return k.policy == pol && pol.bound[p.Protocol()] && p.Type() == transport.PacketHost && !p.Is6() &&
-		k.has4 && binary.NativeEndian.Uint32((*[20]byte)(p.Data)[16:]) == k.dst4
-}
-
-// again6 is again4 for IPv6.
-func (k *known) again6(pol *policy, p *transport.Packet) bool {
-	return k.policy == pol && pol.bound[p.Protocol()] && p.Type() == transport.PacketHost && p.Is6() &&
-		k.has6 && [16]byte(p.Data[24:40]) == k.dst6
-}
-
 // judge says why a packet is not delivered, DropNone if it is.
 func (r *receiver) judge(t *Transport, p *transport.Packet) transport.DropReason {
 	pol := t.policy.Load()

@@ -34,7 +34,6 @@ type receiver struct {
 	taken    uint64 // packets in all
 	turn     uint   // the source that comes first next time
 
-	ring    ring.Frame
 	unasked int       // calls of Recv since poll
 	asked   time.Time // when drops were read last
 
@@ -55,6 +54,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	if r.fresh {
 		r.fresh, r.unasked = false, 0
 	}
+	r.tagged = false // should Deliver have panicked
 	q.tell(s)
 	if err := q.t.err(); err != nil {
 		return 0, err
@@ -92,8 +92,8 @@ func (q *queue) waiting() bool {
 // endRecv ends a Recv, also one that a panic passes through.
 func (q *queue) endRecv() {
 	r := &q.rx
-	if r.received > 0 {
-		r.taken += r.received
+	if n := r.received + r.predicted; n > 0 {
+		r.taken += n
 		q.stats.addTally(&r.tally)
 	}
 	q.t.calls.Leave()

@@ -23,6 +23,8 @@ type source struct {
 	rx    *ring.Rx // nil without a ring
 	drops atomic.Uint64
 
+	expected expected // the ring's next packet
+
 	// Without a ring: messages from next to have are still to be delivered.
 	mem        []byte
 	msg        sockio.Messages

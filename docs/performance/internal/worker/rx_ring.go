@@ -48,7 +48,6 @@ func attachFilter(fd int) error {
 }
 
 func (r *rxRing) Run() error {
-	var f ring.Frame
 	for {
 		if err := r.rx.Wait(time.Time{}); err != nil {
 			return err
@@ -56,8 +55,12 @@ func (r *rxRing) Run() error {
 		if err := r.rx.Enter(); err != nil {
 			return err
 		}
-		for r.rx.Next(&f) {
-			r.IP(f.Network())
+		for {
+			h, p, _ := r.rx.NextPacket()
+			if h == nil {
+				break
+			}
+			r.IP(p)
 		}
 		r.rx.Leave()
 	}
