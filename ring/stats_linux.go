@@ -42,7 +42,9 @@ func (r *Rx) count() error {
 	defer c.mu.Unlock()
 	var st unix.TpacketStatsV3 // V2 fills the first two fields
 	n := uint32(unsafe.Sizeof(st))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(r.waiter.fd), unix.SOL_PACKET, unix.PACKET_STATISTICS,
+	// It is answered at once: as a raw system call, since any other one of a thread
+	// that has just woken up wakes the runtime's monitor thread, too.
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(r.waiter.fd), unix.SOL_PACKET, unix.PACKET_STATISTICS,
 		uintptr(unsafe.Pointer(&st)), uintptr(unsafe.Pointer(&n)), 0)
 	if errno != 0 {
 		return os.NewSyscallError("getsockopt PACKET_STATISTICS", errno)
