@@ -40,7 +40,7 @@ func (q *queue) deliverChain(c *chain, p *Packet) {
 			q.insideTaken++
 			return
 		case err == nil:
-			b.stats.taken.Add(1)
+			q.took(b.envs[q.index], 1)
 			return
 		case err == Pass:
 			b.stats.passed.Add(1)
@@ -142,7 +142,7 @@ func (q *queue) comeOut() {
 		return
 	}
 	if q.insideTaken != 0 {
-		b.stats.taken.Add(q.insideTaken)
+		q.took(q.insideEnv, q.insideTaken)
 		q.insideTaken = 0
 	}
 	q.insideEnv.live = false

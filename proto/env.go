@@ -20,6 +20,7 @@ type Env struct {
 	o     *outbox
 	queue int
 	live  bool
+	taken uint64 // packets taken in this pass, to be published at its end
 }
 
 func (e *Env) nowNs() int64 { return e.o.time() }

@@ -32,6 +32,7 @@ type queue struct {
 	by       *Binding   // handling it, if not cur
 	inside   *Binding   // the Concurrent one that the loop is inside of
 	ended    []*Binding // want EndBatch at the end of this pass
+	tallied  []*Env     // have taken packets in this pass
 	counts   queueCounts
 	stats    queueStats // counts, published
 
@@ -180,11 +181,19 @@ func (q *queue) release() {
 		return
 	}
 	if q.counts.taken != 0 {
-		b.stats.taken.Add(q.counts.taken)
+		q.took(q.env, q.counts.taken)
 		q.counts.taken = 0
 	}
 	q.cur, q.env = nil, nil
 	b.release(q)
+}
+
+// took counts packets that the binding of env has taken.
+func (q *queue) took(env *Env, n uint64) {
+	if env.taken == 0 {
+		q.tallied = append(q.tallied, env)
+	}
+	env.taken += n
 }
 
 // finish ends a pass: EndBatch where packets were handled, then the packets
@@ -215,6 +224,12 @@ func (q *queue) finish() {
 		q.out.giveBack()
 	}
 	q.stats.publish(&q.counts)
+	for i, env := range q.tallied {
+		env.b.stats.taken.Add(env.taken)
+		env.taken = 0
+		q.tallied[i] = nil
+	}
+	q.tallied = q.tallied[:0]
 	q.countFragments()
 }
 
