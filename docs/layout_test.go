@@ -66,7 +66,8 @@ func under(path string, folders ...string) bool {
 // mayDepend lists, for the packages at the bottom, all that they may depend on
 // beside the standard library.
 var mayDepend = map[string][]string{
-	"ring":           {"golang.org/x/sys/"},
+	"ring":           {"golang.org/x/sys/", module + "/ring/sysmon"},
+	"ring/sysmon":    {"golang.org/x/sys/"},
 	"proto/checksum": {},
 	"proto/wire":     {module + "/proto/checksum"},
 	"proto/frag":     {module + "/proto/wire", module + "/proto/checksum"},

@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"protean/ring/sysmon"
 )
 
 // A waiter waits for a socket through the runtime's poller, so that a goroutine
@@ -30,6 +32,7 @@ type waiter struct {
 	woken    atomic.Bool // a Wake is due
 	deadline atomic.Bool // file may have a deadline
 	failed   error       // what the socket had to report, found by check
+	guard    sysmon.Guard
 }
 
 func (w *waiter) init(fd int, ready func() bool) {
@@ -73,6 +76,7 @@ func (w *waiter) wait(until time.Time) error {
 	if w.woken.Swap(false) || w.ready() {
 		return nil
 	}
+	w.guard.Yield()
 	w.failed = nil
 	err := w.raw.Read(w.check)
 	switch {

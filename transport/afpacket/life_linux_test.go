@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -247,8 +248,12 @@ func packetSockets(t testing.TB, n *netlab.Node) int {
 
 const roleEnv = "AFPACKET_TEST_ROLE"
 
-// playRole opens a transport and waits to be killed, or gives up privileges.
+// playRole opens a transport and waits to be killed, or does what else role says.
 func playRole(role string) int {
+	if how, ok := strings.CutPrefix(role, "compute "); ok {
+		r, _ := strconv.Atoi(how)
+		return computeBeside(Ring(r))
+	}
 	if role != "open" {
 		return giveUpPrivileges(role)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"protean/ring/sysmon"
 	"protean/transport/internal/pace"
 )
 
@@ -27,7 +28,10 @@ type Poller struct {
 	woken    atomic.Bool // a Wake is due to a Wait
 	deadline atomic.Bool // file may have a read deadline
 
-	coarse bool // the kernel waits for milliseconds only; of the receiving goroutine
+	// Of the receiving goroutine.
+	coarse bool // the kernel waits for milliseconds only
+	parked bool // by Block, since Linger has let others run
+	guard  sysmon.Guard
 
 	bell    *os.File    // an eventfd(2), which wakes a thread that lingers for long
 	lingers atomic.Bool // one does
@@ -187,6 +191,8 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 	if p.woken.Swap(false) {
 		return nil
 	}
+	p.guard.Yield()
+	p.parked = true
 	err := p.raw.Read(ready)
 	if os.IsTimeout(err) {
 		p.woken.Store(false)
@@ -218,6 +224,10 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 	}
 	here := due()
 	if pacer.Yield(now, !here) {
+		if p.parked { // later, the calls that block here have woken the monitor
+			p.parked = false
+			p.guard.Yield()
+		}
 		runtime.Gosched()
 	}
 	if here {
