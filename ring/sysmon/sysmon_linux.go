@@ -18,11 +18,14 @@ type Guard struct {
 }
 
 // Yield is to be called before the loop lets others run: by runtime.Gosched, or
-// because it waits. It wakes the monitor thread if somebody will.
-func (g *Guard) Yield() {
+// because it waits. It reports whether somebody will, and wakes the monitor thread
+// then.
+func (g *Guard) Yield() bool {
 	g.sample[0].Name = runnable
 	metrics.Read(g.sample[:])
-	if v := g.sample[0].Value; v.Kind() != metrics.KindUint64 || v.Uint64() > 0 {
-		unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) // any that is not raw
+	if v := g.sample[0].Value; v.Kind() == metrics.KindUint64 && v.Uint64() == 0 {
+		return false
 	}
+	unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) // any that is not raw
+	return true
 }

@@ -250,9 +250,12 @@ const roleEnv = "AFPACKET_TEST_ROLE"
 
 // playRole opens a transport and waits to be killed, or does what else role says.
 func playRole(role string) int {
-	if how, ok := strings.CutPrefix(role, "compute "); ok {
-		r, _ := strconv.Atoi(how)
-		return computeBeside(Ring(r))
+	if what, how, ok := strings.Cut(role, " "); what == "compute" || what == "read" {
+		r, err := strconv.Atoi(how)
+		if !ok || err != nil {
+			return 2
+		}
+		return workBeside(what, Ring(r))
 	}
 	if role != "open" {
 		return giveUpPrivileges(role)

@@ -31,11 +31,14 @@ int main(int argc, char **argv)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	req[4] = 0x70;
 	ready();
-	/* The first hundred warm up. */
+	/* The first hundred warm up: what the responder has to find out about this
+	 * host, it does then. A pause follows, as questions come after pauses. */
 	for (int i = -100; i < count && !stopped; i++) {
 		uint64_t start;
 		uint16_t sum;
 
+		if (i == 0)
+			usleep(100000);
 		req[6] = i >> 8;
 		req[7] = i;
 		req[2] = req[3] = 0;

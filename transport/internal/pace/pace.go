@@ -33,6 +33,10 @@ const (
 	// each time, the runtime wakes up one that has nothing to do.
 	Share = time.Millisecond
 
+	// Turn is how often the runtime's poller is asked for others, at least, where
+	// the loop has the only processor: as often as its monitor thread does.
+	Turn = 10 * time.Millisecond
+
 	window = 16 // calls of Next after which the rate is determined anew
 )
 
@@ -86,6 +90,10 @@ func (p *Pacer) Bound() time.Duration {
 	}
 	return Linger
 }
+
+// Alone reports whether the loop has the only processor (GOMAXPROCS is 1), as of
+// the last calls of Next.
+func (p *Pacer) Alone() bool { return p.alone }
 
 // Yield reports whether other goroutines are to run first, after Next at the
 // same time: with one processor if the thread blocks, or if that was long ago.

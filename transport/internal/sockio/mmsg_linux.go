@@ -133,7 +133,8 @@ func (m *Messages) Rearm(n int) {
 // length.
 func Getsockopt(fd, level, option int, b []byte) (int, unix.Errno) {
 	n := uint32(len(b))
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
+	// Answered at once; see Poller.events.
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
 		uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n)), 0)
 	return int(n), errno
 }

@@ -29,8 +29,10 @@ type Poller struct {
 	deadline atomic.Bool // file may have a read deadline
 
 	// Of the receiving goroutine.
-	coarse bool // the kernel waits for milliseconds only
-	parked bool // by Block, since Linger has let others run
+	coarse bool      // the kernel waits for milliseconds only
+	alone  bool      // there is one processor
+	parked bool      // by Block, since Linger has let others run
+	awake  time.Time // since when it was not parked
 	guard  sysmon.Guard
 
 	bell    *os.File    // an eventfd(2), which wakes a thread that lingers for long
@@ -108,7 +110,11 @@ func (p *Poller) events(evs []unix.EpollEvent, d time.Duration) int {
 		return int(n)
 	}
 	ts := unix.NsecToTimespec(int64(d))
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&evs[0])), uintptr(len(evs)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	call := unix.Syscall6
+	if p.alone { // see Linger
+		call = unix.RawSyscall6
+	}
+	n, _, errno := call(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&evs[0])), uintptr(len(evs)), uintptr(unsafe.Pointer(&ts)), 0, 0)
 	switch errno {
 	case 0:
 		return int(n)
@@ -205,6 +211,12 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 // the caller blocks; see package pace. taken is how many came so far. due tells
 // without a system call that there is something to do. A Wake is noticed after
 // [pace.Linger] or a nap.
+//
+// With one processor the thread keeps it while it waits: raw system calls leave the
+// runtime's monitor thread asleep, which would take the processor from it after
+// 20 µs, and looks around for 5 ms from when it was woken, at the cost of as much each
+// time. What the monitor would do is done here: others run before the wait, and
+// the caller is parked every [pace.Turn], so that the runtime's poller is asked.
 func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due func() bool, poll func(time.Duration) bool) bool {
 	now := time.Now()
 	left := pace.Patience
@@ -223,15 +235,23 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 		return false
 	}
 	here := due()
-	if pacer.Yield(now, !here) {
-		if p.parked { // later, the calls that block here have woken the monitor
-			p.parked = false
-			p.guard.Yield()
-		}
+	blocks := !here
+	p.alone = pacer.Alone()
+	if p.parked || p.awake.IsZero() {
+		p.awake = now
+	}
+	if p.alone || p.parked { // else the calls that block here have woken the monitor
+		p.parked = false
+		blocks = p.guard.Yield() && blocks
+	}
+	if pacer.Yield(now, blocks) {
 		runtime.Gosched()
 	}
 	if here {
 		return true
+	}
+	if p.alone && now.Sub(p.awake) > pace.Turn {
+		return poll(0)
 	}
 	d := min(left, pacer.Bound())
 	if d <= pace.Linger {

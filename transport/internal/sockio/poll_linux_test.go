@@ -3,6 +3,7 @@
 package sockio
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -43,6 +44,8 @@ func lingerPatiently(t *testing.T, p *Poller, never func() bool, poll func(time.
 // TestAWakeEndsALongLinger also has no event of a Wake reach the caller, who
 // knows the ids of what it watches only.
 func TestAWakeEndsALongLinger(t *testing.T) {
+	// With one processor nobody runs who could call it.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
 	var p Poller
 	if err := p.Open(); err != nil {
 		t.Fatal(err)
@@ -93,6 +96,33 @@ func TestAWakeEndsALongLinger(t *testing.T) {
 	p.Wake()
 	if lingerPatiently(t, &p, never, poll, &waits); len(waits) != 1 || waits[0] != 0 {
 		t.Errorf("waits of %v with a Wake due", waits)
+	}
+}
+
+// TestALoopWithTheOnlyProcessorIsParkedNowAndThen: or the runtime's poller would
+// not be asked for others.
+func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	waited := false
+	poll := func(d time.Duration) bool { waited = waited || d > 0; return d > 0 } // something comes of each wait
+	never := func() bool { return false }
+	for range 3 {
+		pacer := patient() // it finds out about the processors
+		begun, turns := time.Now(), 0
+		for p.Linger(pacer, time.Time{}, answered+1, never, poll) {
+			if turns++; time.Since(begun) > 20*time.Second {
+				t.Fatal("it was never to be parked")
+			}
+		}
+		if turns == 0 || time.Since(begun) < pace.Turn {
+			t.Errorf("to be parked after %d turns in %v", turns, time.Since(begun))
+		}
+		p.parked = true // as by Block
 	}
 }
 
