@@ -105,6 +105,9 @@ func (r *Reassembler) byAge(e *entry) *queue {
 // discard frees an entry and all it holds.
 func (r *Reassembler) discard(i uint32) {
 	e := &r.entries[i]
+	if r.recent == i {
+		r.recent = 0
+	}
 	r.empty(e)
 	r.charge(e, -entryBytes)
 	r.dequeue(i)

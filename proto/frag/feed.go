@@ -71,8 +71,7 @@ func (r *Reassembler) feed(f *fragment, m *Meta, d *Datagram) Verdict {
 	if r.cfg.Policy == Linux && r.bytes > r.cfg.MaxBytes {
 		return NoMemory
 	}
-	hash := r.table.hash(&f.key)
-	i := r.table.find(r.entries, hash, &f.key)
+	i, hash := r.lookup(&f.key)
 	if i != 0 && r.due(&r.entries[i]) {
 		r.expire(i)
 		i = 0
@@ -117,6 +116,17 @@ func (r *Reassembler) feed(f *fragment, m *Meta, d *Datagram) Verdict {
 	return r.keep(i, f, m)
 }
 
+// lookup returns the entry with the given key, or 0, and the key's hash. Fragments
+// of one datagram mostly come one after the other.
+func (r *Reassembler) lookup(k *key) (i, hash uint32) {
+	if e := r.recent; e != 0 && r.entries[e].key.id == k.id && r.entries[e].key == *k {
+		return e, r.entries[e].hash
+	}
+	hash = r.table.hash(k)
+	r.recent = r.table.find(r.entries, hash, k)
+	return r.recent, hash
+}
+
 // start takes in the first fragment of a datagram.
 func (r *Reassembler) start(f *fragment, hash uint32, m *Meta) Verdict {
 	if f.end == f.off {
@@ -128,6 +138,7 @@ func (r *Reassembler) start(f *fragment, hash uint32, m *Meta) Verdict {
 		}
 	}
 	i := r.newEntry(f, hash)
+	r.recent = i
 	e := &r.entries[i]
 	r.seen(f, i)
 	r.end(e, f)

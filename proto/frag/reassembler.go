@@ -46,6 +46,7 @@ type Reassembler struct {
 
 	entries    []entry // entry 0 is unused
 	freeEntry  uint32
+	recent     uint32  // entry of the last fragment, 0 if it is gone
 	pieces     []piece // piece 0 is unused
 	freePiece  uint32
 	spills     [][]span

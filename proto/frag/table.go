@@ -2,7 +2,10 @@
 
 package frag
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"unsafe"
+)
 
 // A table finds entries by key: open addressing with linear probing. Slots hold
 // indexes into the slab of entries, 0 for none, and at least half of them are
@@ -14,7 +17,11 @@ type table struct {
 	n     int
 }
 
-func (t *table) hash(k *key) uint32 { return uint32(maphash.Comparable(t.seed, *k)) }
+// hash returns the hash of k, which has no padding: in one run over its memory,
+// for a third of what maphash.Comparable takes.
+func (t *table) hash(k *key) uint32 {
+	return uint32(maphash.Bytes(t.seed, unsafe.Slice((*byte)(unsafe.Pointer(k)), unsafe.Sizeof(*k))))
+}
 
 // find returns the index of the entry with the given key, or 0.
 func (t *table) find(entries []entry, hash uint32, k *key) uint32 {
