@@ -27,6 +27,7 @@ type bubble struct {
 	failure error   // the first one
 	news    []error // not reported yet
 	round   uint64  // counts barriers
+	vain    int     // calls of Commit that waited for quiet in vain
 }
 
 // loop is the goroutine of a network in a bubble.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"runtime"
 	"runtime/metrics"
+	"time"
 )
 
 // In a bubble, what two goroutines send on one handle at the same instant,
@@ -24,7 +25,7 @@ type quiet struct {
 	counts  [2]metrics.Sample
 	round   uint64 // of the loop, of the last Commit
 	careful int    // for so many more rounds
-	naps    int    // that may still be taken in vain
+	clock   func() time.Duration
 }
 
 const (
@@ -32,20 +33,31 @@ const (
 	carefulAgain = 256
 	quietReads   = 3   // in a row: the runtime's counts are approximate
 	spinReads    = 300 // before the first nap
-	mostNaps     = 100 // in a row: others may be busy that have nothing to do with this
-	vainNaps     = 10 * mostNaps
+	mostNaps     = 100 // in a row
+
+	// Others may be busy that have nothing to do with this. With one processor,
+	// each gets it for 10 ms at a time. So many waits of a network may be in
+	// vain; those that follow are short.
+	mostVain  = 10
+	longWait  = 500 * time.Millisecond
+	shortWait = 5 * time.Millisecond
 )
 
 func (q *quiet) init() {
 	q.counts[0].Name = "/sched/goroutines/running:goroutines"
 	q.counts[1].Name = "/sched/goroutines/runnable:goroutines"
 	q.careful = carefulFirst
-	q.naps = vainNaps
+	q.clock = realTime
 }
 
-// wait returns when the caller is the only goroutine that could run.
-func (q *quiet) wait() {
-	left := min(q.naps, mostNaps)
+// wait returns when the caller is the only goroutine that could run. It reports
+// whether it has waited in vain.
+func (q *quiet) wait(patient bool) (vain bool) {
+	naps, limit := mostNaps, longWait
+	if !patient {
+		naps, limit = 0, shortWait
+	}
+	begin := q.clock()
 	for i, n := 0, 0; n < quietReads; i++ {
 		metrics.Read(q.counts[:])
 		switch running, runnable := q.counts[0].Value.Uint64(), q.counts[1].Value.Uint64(); {
@@ -60,19 +72,22 @@ func (q *quiet) wait() {
 		case runnable > 0:
 			runtime.Gosched()
 		case q.careful == 0:
-			return
+			return false
 		}
 		n = 0
+		if q.clock()-begin > limit {
+			return true
+		}
 		if i < spinReads {
 			continue
 		}
-		if left == 0 {
-			q.naps = max(0, q.naps-mostNaps)
-			return
+		if naps == 0 {
+			return true
 		}
-		left--
+		naps--
 		nap()
 	}
+	return false
 }
 
 // sends is called by Commit, with n.mu held, which it lets go of meanwhile.
@@ -88,10 +103,14 @@ func (t *Transport) sends() {
 		t.quiet.careful = carefulAgain
 	}
 	t.sending = true
+	patient := t.net.bubble.vain < mostVain
 	t.net.mu.Unlock()
-	t.quiet.wait()
+	vain := t.quiet.wait(patient)
 	t.net.mu.Lock()
 	t.sending = false
+	if vain && patient {
+		t.net.bubble.vain++
+	}
 }
 
 // Contended implements [transport.Scheduler].
