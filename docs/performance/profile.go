@@ -90,7 +90,7 @@ func (b *bench) profile(perf string, f profiled, p program, out string) error {
 	var lines []string
 	for line := range strings.Lines(string(text)) {
 		if s := strings.TrimSpace(line); s != "" && s[0] != '#' {
-			lines = append(lines, strings.TrimRight(line, " \n"))
+			lines = append(lines, strings.TrimRight(line, " -\n")) // without columns that say nothing
 		}
 	}
 	return os.WriteFile(filepath.Join(out, "profile-"+f.file+".txt"), []byte(head+strings.Join(lines, "\n")+"\n"), 0o644)
