@@ -26,6 +26,13 @@ func (g *Guard) Yield() bool {
 	if v := g.sample[0].Value; v.Kind() == metrics.KindUint64 && v.Uint64() == 0 {
 		return false
 	}
-	unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) // any that is not raw
+	g.Wake()
 	return true
+}
+
+// Wake wakes the monitor thread if it sleeps. A loop that always has something to
+// do, and so never waits, is to call it every 10 ms or so: others may wait for the
+// processor, or for the poller to be asked.
+func (g *Guard) Wake() {
+	unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) // any that is not raw
 }

@@ -36,6 +36,12 @@ func TestThePollerIsAskedBesidePackets(t *testing.T) {
 	})
 }
 
+// TestThePollerIsAskedInAFlood has more packets come than the program can handle:
+// it never waits.
+func TestThePollerIsAskedInAFlood(t *testing.T) {
+	testBeside(t, "flood", func(write func()) { write() })
+}
+
 // testBeside runs the program until it ends, with packets.
 func testBeside(t *testing.T, role string, next func(write func())) {
 	lab := netlab.Test(t, netlab.Pair())
@@ -72,13 +78,16 @@ func testBeside(t *testing.T, role string, next func(write func())) {
 
 // A ticked counts packets, and does something with the hundredth.
 type ticked struct {
-	n  atomic.Int64
-	do func()
+	n    atomic.Int64
+	do   func()
+	slow bool
 }
 
 func (s *ticked) Deliver(*transport.Packet) {
 	if s.n.Add(1) == 100 {
 		s.do()
+	}
+	for begun := time.Now(); s.slow && time.Since(begun) < 200*time.Microsecond; {
 	}
 }
 
@@ -91,7 +100,7 @@ func workBeside(role string, ring Ring) int {
 	if err == nil {
 		err = tr.Bind(253)
 	}
-	s := &ticked{}
+	s := &ticked{slow: role == "flood"}
 	begin := make(chan bool, 1)
 	var r, w *os.File
 	switch {

@@ -32,7 +32,7 @@ type Poller struct {
 	coarse bool      // the kernel waits for milliseconds only
 	alone  bool      // there is one processor
 	parked bool      // by Block, since Linger has let others run
-	awake  time.Time // since when it was not parked
+	awake  time.Time // since when it was not parked, or the monitor woken
 	guard  sysmon.Guard
 
 	bell    *os.File    // an eventfd(2), which wakes a thread that lingers for long
@@ -59,6 +59,7 @@ func (p *Poller) Open() error {
 		return os.NewSyscallError("fcntl O_NONBLOCK", err)
 	}
 	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
+	p.awake = time.Now()
 	p.raw, err = p.file.SyscallConn()
 	if err == nil {
 		err = p.file.SetReadDeadline(time.Time{}) // fails if the poller has refused it
@@ -90,6 +91,9 @@ func (p *Poller) Close() {
 // is the id given to Watch, which is not negative. If there is nothing, it blocks
 // the thread until there is, for d at most.
 func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
+	if d <= 0 { // where packets come and come, nothing else is called now and then
+		p.keepAwake(time.Now())
+	}
 	n := p.events(evs, d)
 	for i := range evs[:n] {
 		if evs[i].Fd == bellID {
@@ -97,6 +101,15 @@ func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 		}
 	}
 	return n
+}
+
+// keepAwake has the runtime's monitor look after others if the caller was not
+// parked for long.
+func (p *Poller) keepAwake(now time.Time) {
+	if now.Sub(p.awake) > pace.Turn {
+		p.awake = now
+		p.guard.Wake()
+	}
 }
 
 func (p *Poller) events(evs []unix.EpollEvent, d time.Duration) int {
@@ -200,6 +213,7 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 	p.guard.Yield()
 	p.parked = true
 	err := p.raw.Read(ready)
+	p.awake = time.Now()
 	if os.IsTimeout(err) {
 		p.woken.Store(false)
 		return nil
@@ -237,9 +251,6 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 	here := due()
 	blocks := !here
 	p.alone = pacer.Alone()
-	if p.parked || p.awake.IsZero() {
-		p.awake = now
-	}
 	if p.alone || p.parked { // else the calls that block here have woken the monitor
 		p.parked = false
 		blocks = p.guard.Yield() && blocks
@@ -251,7 +262,7 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 		return true
 	}
 	if p.alone && now.Sub(p.awake) > pace.Turn {
-		return poll(0)
+		return poll(0) // if there is nothing, the caller is parked
 	}
 	d := min(left, pacer.Bound())
 	if d <= pace.Linger {

@@ -113,7 +113,7 @@ func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
 	never := func() bool { return false }
 	for range 3 {
 		pacer := patient() // it finds out about the processors
-		begun, turns := time.Now(), 0
+		begun, turns := p.awake, 0
 		for p.Linger(pacer, time.Time{}, answered+1, never, poll) {
 			if turns++; time.Since(begun) > 20*time.Second {
 				t.Fatal("it was never to be parked")
@@ -122,7 +122,7 @@ func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
 		if turns == 0 || time.Since(begun) < pace.Turn {
 			t.Errorf("to be parked after %d turns in %v", turns, time.Since(begun))
 		}
-		p.parked = true // as by Block
+		p.parked, p.awake = true, time.Now() // as by Block
 	}
 }
 
