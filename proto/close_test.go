@@ -201,3 +201,24 @@ func TestCloseDoesNotWaitForABusyLoopToPause(t *testing.T) {
 		t.Errorf("Close takes %d passes", took)
 	}
 }
+
+// TestWhatWasTakenIsCountedAlsoIfEndBatchEndsItsGoroutine, and its binding is
+// closed then.
+func TestWhatWasTakenIsCountedAlsoIfEndBatchEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(1)
+		h := rigHost(t, r, nil)
+		b := handle(t, h, 253, &script{end: func(*proto.Env) error { runtime.Goexit(); return nil }})
+		r.qs[0].put(in(253))
+		polled := make(chan struct{})
+		go func() { defer close(polled); h.Poll(time.Now()) }()
+		within(t, polled, "Poll hangs")
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		poll(t, h, time.Now())
+		if s := h.Stats(); s.Received != 1 || s.Taken != 1 {
+			t.Errorf("received %d, took %d", s.Received, s.Taken)
+		}
+	})
+}

@@ -196,6 +196,16 @@ func (q *queue) took(env *Env, n uint64) {
 	env.taken += n
 }
 
+// publishTaken adds what took has counted to the bindings' counters.
+func (q *queue) publishTaken() {
+	for i, env := range q.tallied {
+		env.b.stats.taken.Add(env.taken)
+		env.taken = 0
+		q.tallied[i] = nil
+	}
+	q.tallied = q.tallied[:0]
+}
+
 // finish ends a pass: EndBatch where packets were handled, then the packets
 // staged by all callbacks go out, then the counts are published.
 func (q *queue) finish() {
@@ -224,12 +234,7 @@ func (q *queue) finish() {
 		q.out.giveBack()
 	}
 	q.stats.publish(&q.counts)
-	for i, env := range q.tallied {
-		env.b.stats.taken.Add(env.taken)
-		env.taken = 0
-		q.tallied[i] = nil
-	}
-	q.tallied = q.tallied[:0]
+	q.publishTaken()
 	q.countFragments()
 }
 
@@ -243,6 +248,7 @@ func (q *queue) endBatch(b *Binding, env *Env) {
 		if !returned {
 			q.release() // also if it ends its goroutine, which is no panic
 			q.comeOut()
+			q.publishTaken()
 		}
 	}()
 	defer b.contain(&q.out)

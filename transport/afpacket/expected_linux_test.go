@@ -5,8 +5,10 @@ package afpacket
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net/netip"
 	"testing"
+	"time"
 
 	"protean/proto/checksum"
 	"protean/proto/wire"
@@ -212,4 +214,88 @@ var unlike6 = []func(p []byte) []byte{
 	func(p []byte) []byte {
 		return packet(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), p)
 	},
+}
+
+// TestALimitMayBeAnyNumber also has packets that are dropped come first, which do
+// not count towards it.
+func TestALimitMayBeAnyNumber(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	rings(t, func(t *testing.T, r Ring) {
+		tr := open(t, b, Config{Ring: r}, 253)
+		const bad = 100
+		for range bad {
+			p := between(a, b, false, []byte("bad"))
+			p[10]++
+			w.write(w.peer, typeIPv4, p)
+		}
+		w.write(w.peer, typeIPv4, between(a, b, false, []byte("good")))
+		c := collector{from: tr}
+		calls := 0
+		for len(c.packets) == 0 {
+			if err := tr.queues[0].Wait(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			before := tr.Stats().Received
+			if _, err := tr.queues[0].Recv(&c, math.MaxInt); err != nil {
+				t.Fatal(err)
+			}
+			if tr.Stats().Received > before {
+				calls++
+			}
+		}
+		if calls > bad/2 {
+			t.Errorf("%d calls for %d packets", calls, bad+1)
+		}
+	})
+}
+
+// TestATagIsOfItsPacketOnly: what a packet that was dropped had is not told of
+// the next one.
+func TestATagIsOfItsPacketOnly(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	tr := open(t, b, Config{Ring: V3, All: true}, 253)
+	usual := between(a, b, false, []byte("usual"))
+	bad := between(a, b, false, []byte("bad"))
+	bad[10]++
+	w.write(w.peer, typeIPv4, usual)
+	w.write(w.peer, []byte{0x81, 0, 0, 5}, typeIPv4, bad)
+	w.write(w.peer, typeIPv4, usual)
+	c := collector{}
+	c.until(t, tr, func() bool { return len(c.packets) == 2 })
+	for i, tag := range c.tags {
+		if tag != (wire.VLANTag{}) || c.packets[i].VLAN() {
+			t.Errorf("packet %d has tag %+v", i, tag)
+		}
+	}
+}
+
+// TestWhatHasChangedIsToldBeforeThePacketsThatFollow has an interface change
+// while the queue waits for a block.
+func TestWhatHasChangedIsToldBeforeThePacketsThatFollow(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	tr := open(t, b, Config{Ring: V3}, 253)
+	c := settle(t, tr)
+	links := len(c.links)
+	if err := b.SetMTU("eth0", 1400); err != nil {
+		t.Fatal(err)
+	}
+	w.write(w.peer, typeIPv4, between(a, b, false, []byte("after")))
+	time.Sleep(50 * time.Millisecond) // the block's time
+	if err := tr.queues[0].Wait(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	c.from = tr
+	if _, err := tr.queues[0].Recv(c, 64); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.links) == links && len(c.packets) > 0 {
+		t.Error("a packet came before the change that it came after")
+	}
+	c.until(t, tr, func() bool { return len(c.links) > links && len(c.packets) > 0 })
 }

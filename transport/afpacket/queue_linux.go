@@ -56,7 +56,7 @@ func newQueue(t *Transport, index int) *queue {
 func (q *queue) open() error {
 	t := q.t
 	q.rx.ifindex = int32(t.link.index)
-	q.rx.readable = func(uintptr) bool { return q.waiting() || q.poll(0) }
+	q.rx.readable = func(uintptr) bool { return q.poll(0) }
 	if err := opError("open", q.Poller.Open()); err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (q *queue) await(until time.Time) bool {
 		}
 		return q.Linger(&q.pacer, until, q.rx.taken, q.due, q.poll)
 	}
-	return q.waiting() // Block asks the kernel
+	return q.waiting() && q.poll(0) // if nothing is, Block asks the kernel
 }
 
 // askEvery is how often the kernel is asked about packets it dropped where no

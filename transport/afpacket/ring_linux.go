@@ -78,7 +78,7 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 				uint64(binary.NativeEndian.Uint32(ip[16:])) == e.dst4 && e.policy.bound[ip[9]] && checksum.SumHeader(ip) == 0xffff {
 				r.packet.LoadPredicted(&e.like, b[:total], h.UnixNano(), ip[9])
 				r.predicted++
-				r.bytes += uint64(len(b))
+				r.bytes += uint64(max(h.Len()-link, 0)) // whatever is in the ring
 				n++
 				s.Deliver(&r.packet)
 				continue
@@ -90,9 +90,10 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 			r.tagged = false
 			continue
 		}
+		r.tagged = false
 		// Packets that are dropped do not count towards limit, but must not keep
 		// the caller here for ever either.
-		if dropped++; dropped >= limit+defaultBatch {
+		if dropped++; dropped-defaultBatch >= limit {
 			break
 		}
 	}
@@ -112,7 +113,7 @@ func (q *queue) takeFrame(src *source, h *ring.Header, b []byte, link int, s tra
 	if status&unusual == 0 && h.PacketType() == uint8(transport.PacketHost) && src.expected.policy == q.t.policy.Load() &&
 		src.expected.load6(&r.packet, b, h.UnixNano()) {
 		r.predicted++
-		r.bytes += uint64(len(b))
+		r.bytes += uint64(max(h.Len()-link, 0))
 		return true
 	}
 	size := uint32(max(h.Len()-link, 0)) // whatever is in the ring

@@ -34,6 +34,9 @@ type Poller struct {
 	parked bool      // by Block, since Linger has let others run
 	awake  time.Time // since when it was not parked, or the monitor woken
 	guard  sysmon.Guard
+	ready  func(uintptr) bool // of the Block in progress
+	asked  int                // how often it was called
+	check  func(uintptr) bool // calls it; made once, or each Block would allocate
 
 	bell    *os.File    // an eventfd(2), which wakes a thread that lingers for long
 	lingers atomic.Bool // one does
@@ -60,6 +63,10 @@ func (p *Poller) Open() error {
 	}
 	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
 	p.awake = time.Now()
+	p.check = func(fd uintptr) bool {
+		p.asked++
+		return p.ready(fd)
+	}
 	p.raw, err = p.file.SyscallConn()
 	if err == nil {
 		err = p.file.SetReadDeadline(time.Time{}) // fails if the poller has refused it
@@ -211,9 +218,11 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 		return nil
 	}
 	p.guard.Yield()
-	p.parked = true
-	err := p.raw.Read(ready)
-	p.awake = time.Now()
+	p.ready, p.asked = ready, 0
+	err := p.raw.Read(p.check)
+	if p.asked != 1 { // it was not ready at once
+		p.parked, p.awake = true, time.Now()
+	}
 	if os.IsTimeout(err) {
 		p.woken.Store(false)
 		return nil
@@ -250,8 +259,8 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 	}
 	here := due()
 	blocks := !here
-	p.alone = pacer.Alone()
-	if p.alone || p.parked { // else the calls that block here have woken the monitor
+	p.alone = pacer.Alone() && runtime.GOMAXPROCS(0) == 1 // the pacer looks at it now and then
+	if p.alone || p.parked {                              // else the calls that block here have woken the monitor
 		p.parked = false
 		blocks = p.guard.Yield() && blocks
 	}
