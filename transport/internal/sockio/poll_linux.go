@@ -64,7 +64,9 @@ func (p *Poller) Open() error {
 	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
 	p.awake = time.Now()
 	p.check = func(fd uintptr) bool {
-		p.asked++
+		if p.asked++; p.asked > 1 { // it was parked
+			p.parked, p.awake = true, time.Now()
+		}
 		return p.ready(fd)
 	}
 	p.raw, err = p.file.SyscallConn()
@@ -111,9 +113,9 @@ func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 }
 
 // keepAwake has the runtime's monitor look after others if the caller was not
-// parked for long.
+// parked for long, though it should have been: see Linger.
 func (p *Poller) keepAwake(now time.Time) {
-	if now.Sub(p.awake) > pace.Turn {
+	if now.Sub(p.awake) > 2*pace.Turn {
 		p.awake = now
 		p.guard.Wake()
 	}
@@ -220,10 +222,8 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 	p.guard.Yield()
 	p.ready, p.asked = ready, 0
 	err := p.raw.Read(p.check)
-	if p.asked != 1 { // it was not ready at once
+	if os.IsTimeout(err) { // parked, or it was too late for that
 		p.parked, p.awake = true, time.Now()
-	}
-	if os.IsTimeout(err) {
 		p.woken.Store(false)
 		return nil
 	}
