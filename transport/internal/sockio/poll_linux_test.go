@@ -126,6 +126,37 @@ func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
 	}
 }
 
+// TestTimeParkedIsNoTimeAwake: the monitor is not to be woken for it.
+func TestTimeParkedIsNoTimeAwake(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	long := time.Now().Add(-time.Hour)
+	p.awake = long
+	asked := 0
+	var seen time.Time
+	go func() {
+		for !p.lingers.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		p.bell.Write(ring)
+	}()
+	err := p.Block(time.Now().Add(20*time.Second), func(uintptr) bool {
+		p.lingers.Store(true) // it is about to be parked
+		asked++
+		seen = p.awake
+		return asked > 1
+	})
+	if err != nil || asked < 2 {
+		t.Fatalf("asked %d times, %v", asked, err)
+	}
+	if seen.Equal(long) || !p.parked {
+		t.Error("the time for which it was parked counts")
+	}
+}
+
 func TestWakesDoNotBlock(t *testing.T) {
 	var p Poller
 	if err := p.Open(); err != nil {
