@@ -15,7 +15,13 @@ import (
 	"protean/transport/transporttest"
 )
 
-func TestMain(m *testing.M) { os.Exit(netlab.Main(transporttest.Checked(m))) }
+func TestMain(m *testing.M) {
+	if program := beside[os.Getenv(besideEnv)]; program != nil {
+		program()
+		os.Exit(1)
+	}
+	os.Exit(netlab.Main(transporttest.Checked(m)))
+}
 
 // experimental is the EtherType for local experiments (IEEE Std 802, table 4),
 // which nobody but these tests handles.

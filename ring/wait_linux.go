@@ -33,11 +33,7 @@ type waiter struct {
 	deadline atomic.Bool // file may have a deadline
 	failed   error       // what the socket had to report, found by check
 	guard    sysmon.Guard
-	awake    time.Time // since when the reader was not parked, or the monitor woken
 }
-
-// turn is how often the runtime's monitor thread asks its poller for others.
-const turn = 10 * time.Millisecond
 
 func (w *waiter) init(fd int, ready func() bool) {
 	w.fd, w.ready = fd, ready
@@ -78,16 +74,13 @@ func (w *waiter) wait(until time.Time) error {
 		}
 	}
 	if w.woken.Swap(false) || w.ready() {
-		if now := time.Now(); now.Sub(w.awake) > turn {
-			w.awake = now
-			w.guard.Wake()
-		}
+		w.guard.Busy(time.Now())
 		return nil
 	}
 	w.guard.Yield()
 	w.failed = nil
 	err := w.raw.Read(w.check)
-	w.awake = time.Now()
+	w.guard.Parked(time.Now())
 	switch {
 	case w.failed != nil:
 		return w.failed

@@ -4,18 +4,31 @@ package sysmon
 
 import (
 	"runtime/metrics"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// Turn is how often a loop is to be parked, so that the poller is asked for
+// others: as often as the monitor thread asks it.
+const Turn = 10 * time.Millisecond
 
 // runnable is the number of goroutines that could run but do not, which takes 50 ns
 // to find out.
 const runnable = "/sched/goroutines/runnable:goroutines"
 
-// Guard belongs to one loop. The zero value is ready for use.
+// Guard belongs to one loop, which calls its methods. The zero value is ready for
+// use.
 type Guard struct {
 	sample [1]metrics.Sample
+	parked time.Time // last
 }
+
+// Parked tells that the loop was parked until now.
+func (g *Guard) Parked(now time.Time) { g.parked = now }
+
+// Awake returns for how long the loop was not parked.
+func (g *Guard) Awake(now time.Time) time.Duration { return now.Sub(g.parked) }
 
 // Yield is to be called before the loop lets others run: by runtime.Gosched, or
 // because it waits. It reports whether somebody will, and wakes the monitor thread
@@ -26,13 +39,19 @@ func (g *Guard) Yield() bool {
 	if v := g.sample[0].Value; v.Kind() == metrics.KindUint64 && v.Uint64() == 0 {
 		return false
 	}
-	g.Wake()
+	wake()
 	return true
 }
 
-// Wake wakes the monitor thread if it sleeps. A loop that always has something to
-// do, and so never waits, is to call it every 10 ms or so: others may wait for the
-// processor, or for the poller to be asked.
-func (g *Guard) Wake() {
-	unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) // any that is not raw
+// Busy is to be called now and then by a loop that has something to do. It wakes
+// the monitor thread every two turns for which the loop was not parked: others may
+// wait for the processor, or for the poller to be asked.
+func (g *Guard) Busy(now time.Time) {
+	if g.Awake(now) > 2*Turn {
+		g.parked = now
+		wake()
+	}
 }
+
+// wake makes a system call that is not raw.
+func wake() { unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) }

@@ -33,10 +33,6 @@ const (
 	// each time, the runtime wakes up one that has nothing to do.
 	Share = time.Millisecond
 
-	// Turn is how often the runtime's poller is asked for others, at least, where
-	// the loop has the only processor: as often as its monitor thread does.
-	Turn = 10 * time.Millisecond
-
 	window = 16 // calls of Next after which the rate is determined anew
 )
 

@@ -29,10 +29,9 @@ type Poller struct {
 	deadline atomic.Bool // file may have a read deadline
 
 	// Of the receiving goroutine.
-	coarse bool      // the kernel waits for milliseconds only
-	alone  bool      // there is one processor
-	parked bool      // by Block, since Linger has let others run
-	awake  time.Time // since when it was not parked, or the monitor woken
+	coarse bool // the kernel waits for milliseconds only
+	alone  bool // there is one processor
+	parked bool // by Block, since Linger has let others run
 	guard  sysmon.Guard
 	ready  func(uintptr) bool // of the Block in progress
 	asked  int                // how often it was called
@@ -62,10 +61,10 @@ func (p *Poller) Open() error {
 		return os.NewSyscallError("fcntl O_NONBLOCK", err)
 	}
 	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
-	p.awake = time.Now()
+	p.guard.Parked(time.Now())
 	p.check = func(fd uintptr) bool {
-		if p.asked++; p.asked > 1 { // it was parked
-			p.parked, p.awake = true, time.Now()
+		if p.asked++; p.asked > 1 {
+			p.wasParked()
 		}
 		return p.ready(fd)
 	}
@@ -101,7 +100,7 @@ func (p *Poller) Close() {
 // the thread until there is, for d at most.
 func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 	if d <= 0 { // where packets come and come, nothing else is called now and then
-		p.keepAwake(time.Now())
+		p.guard.Busy(time.Now())
 	}
 	n := p.events(evs, d)
 	for i := range evs[:n] {
@@ -110,15 +109,6 @@ func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 		}
 	}
 	return n
-}
-
-// keepAwake has the runtime's monitor look after others if the caller was not
-// parked for long, though it should have been: see Linger.
-func (p *Poller) keepAwake(now time.Time) {
-	if now.Sub(p.awake) > 2*pace.Turn {
-		p.awake = now
-		p.guard.Wake()
-	}
 }
 
 func (p *Poller) events(evs []unix.EpollEvent, d time.Duration) int {
@@ -223,11 +213,16 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 	p.ready, p.asked = ready, 0
 	err := p.raw.Read(p.check)
 	if os.IsTimeout(err) { // parked, or it was too late for that
-		p.parked, p.awake = true, time.Now()
+		p.wasParked()
 		p.woken.Store(false)
 		return nil
 	}
 	return err
+}
+
+func (p *Poller) wasParked() {
+	p.parked = true
+	p.guard.Parked(time.Now())
 }
 
 // Linger is poll, which calls Events, with a moment for packets to come before
@@ -239,7 +234,7 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 // runtime's monitor thread asleep, which would take the processor from it after
 // 20 µs, and looks around for 5 ms from when it was woken, at the cost of as much each
 // time. What the monitor would do is done here: others run before the wait, and
-// the caller is parked every [pace.Turn], so that the runtime's poller is asked.
+// the caller is parked every [sysmon.Turn], so that the runtime's poller is asked.
 func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due func() bool, poll func(time.Duration) bool) bool {
 	now := time.Now()
 	left := pace.Patience
@@ -270,7 +265,7 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 	if here {
 		return true
 	}
-	if p.alone && now.Sub(p.awake) > pace.Turn {
+	if p.alone && p.guard.Awake(now) > sysmon.Turn {
 		return poll(0) // if there is nothing, the caller is parked
 	}
 	d := min(left, pacer.Bound())

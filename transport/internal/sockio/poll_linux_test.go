@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"protean/ring/sysmon"
 	"protean/transport/internal/pace"
 )
 
@@ -113,16 +114,16 @@ func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
 	never := func() bool { return false }
 	for range 3 {
 		pacer := patient() // it finds out about the processors
-		begun, turns := p.awake, 0
+		begun, turns := time.Now(), 0
+		p.guard.Parked(begun)
 		for p.Linger(pacer, time.Time{}, answered+1, never, poll) {
 			if turns++; time.Since(begun) > 20*time.Second {
 				t.Fatal("it was never to be parked")
 			}
 		}
-		if turns == 0 || time.Since(begun) < pace.Turn {
+		if turns == 0 || time.Since(begun) < sysmon.Turn {
 			t.Errorf("to be parked after %d turns in %v", turns, time.Since(begun))
 		}
-		p.parked, p.awake = true, time.Now() // as by Block
 	}
 }
 
@@ -133,10 +134,9 @@ func TestTimeParkedIsNoTimeAwake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	long := time.Now().Add(-time.Hour)
-	p.awake = long
+	p.guard.Parked(time.Now().Add(-time.Hour))
 	asked := 0
-	var seen time.Time
+	var awake time.Duration
 	go func() {
 		for !p.lingers.Load() {
 			time.Sleep(time.Millisecond)
@@ -146,13 +146,13 @@ func TestTimeParkedIsNoTimeAwake(t *testing.T) {
 	err := p.Block(time.Now().Add(20*time.Second), func(uintptr) bool {
 		p.lingers.Store(true) // it is about to be parked
 		asked++
-		seen = p.awake
+		awake = p.guard.Awake(time.Now())
 		return asked > 1
 	})
 	if err != nil || asked < 2 {
 		t.Fatalf("asked %d times, %v", asked, err)
 	}
-	if seen.Equal(long) || !p.parked {
+	if awake > time.Minute || !p.parked {
 		t.Error("the time for which it was parked counts")
 	}
 }
