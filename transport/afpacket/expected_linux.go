@@ -24,10 +24,6 @@ type expected struct {
 // nobody is a destination that no IPv4 packet has.
 const nobody = 1 << 32
 
-// moreOrOffset are the bits of the IPv4 flags and fragment offset that a fragment
-// has: MF, or an offset.
-const moreOrOffset = 0x3fff
-
 // load6 makes p the IPv6 packet at the start of b and reports true, if it is as
 // expected. For IPv4 receiveRing does that.
 func (e *expected) load6(p *transport.Packet, b []byte, time int64) bool {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"protean/proto/checksum"
 	"protean/proto/wire"
 	"protean/transport/netlab"
@@ -27,8 +29,9 @@ func TestAPacketUnlikeTheOneBeforeIsJudgedByItself(t *testing.T) {
 			t.Run(when, func(t *testing.T) {
 				var want []string
 				for _, r := range []Ring{None, V3, V2} {
-					tr := open(t, b, Config{Ring: r}, 253, 252)
+					tr := open(t, b, Config{Ring: r}, 253, 252, flagDF4, wire.ExtMobility) // an extension header may be bound
 					foreign(t, tr, when != "as opened")
+					expect(t, tr, w, a, b, v6)
 					writeUnlike(w, a, b, v6)
 					if when == "refused after they came" { // what the kernel's filter took is judged once more
 						foreign(t, tr, false)
@@ -51,6 +54,13 @@ func TestAPacketUnlikeTheOneBeforeIsJudgedByItself(t *testing.T) {
 			})
 		}
 	})
+}
+
+// expect has the transport receive what is usual.
+func expect(t *testing.T, tr *Transport, w *wireTap, a, b *netlab.Node, v6 bool) {
+	t.Helper()
+	w.write(w.peer, map[bool][]byte{false: typeIPv4, true: typeIPv6}[v6], between(a, b, v6, []byte("usual")))
+	receive(t, tr, 1)
 }
 
 // foreign has the transport deliver what is not for this host, and another
@@ -161,13 +171,27 @@ var unlike4 = []func(p []byte) []byte{
 	func(p []byte) []byte { // IPv6 as IPv4
 		return packet(netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2"), p)
 	},
-	func(p []byte) []byte { // with what IPv4 has for a destination at its place
-		q := packet(netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2"), p)
-		copy(q[12:], p[12:20])
-		q[9] = 253
-		return q
-	},
+	func(p []byte) []byte { return as4(p, netip.MustParseAddr("fd00::2")) },
+	func(p []byte) []byte { return as4(p, netip.IPv6Unspecified()) },
 }
+
+// as4 returns an IPv6 packet that looks to a filter like the IPv4 packet p.
+func as4(p []byte, dst netip.Addr) []byte {
+	q := packet(netip.MustParseAddr("fd00::1"), dst, p)
+	copy(q[12:], p[12:20])
+	q[9] = 253
+	return q
+}
+
+// as6 returns an IPv4 packet to nobody that looks to a filter like the IPv6 packet p.
+func as6(p []byte) []byte {
+	q := packet(netip.MustParseAddr("10.0.0.1"), netip.IPv4Unspecified(), append(p[:4:4], p[24:]...))
+	q[6] = flagDF4
+	return sum4(q)
+}
+
+// flagDF4 is DF where IPv4 has it, and a protocol where IPv6 has that.
+const flagDF4 = 0x40
 
 // withOption inserts an extension header of 8 bytes with a PadN option.
 func withOption(p []byte, number uint8) []byte {
@@ -186,6 +210,7 @@ var unlike6 = []func(p []byte) []byte{
 	func(p []byte) []byte { p[23] ^= 1; return p },                                  // source
 	func(p []byte) []byte { p[6] = 252; return p },                                  // protocol
 	func(p []byte) []byte { p[6] = 251; return p },                                  // one that is not bound
+	func(p []byte) []byte { p[6] = wire.ExtMobility; return p },                     //
 	func(p []byte) []byte { p[6] = 59; return p },                                   // no next header
 	func(p []byte) []byte { return withOption(p, wire.ExtHopByHop) },                //
 	func(p []byte) []byte { return withOption(p, wire.ExtDestination) },             //
@@ -214,6 +239,7 @@ var unlike6 = []func(p []byte) []byte{
 	func(p []byte) []byte {
 		return packet(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), p)
 	},
+	as6,
 }
 
 // TestALimitMayBeAnyNumber also has packets that are dropped come first, which do
@@ -252,25 +278,26 @@ func TestALimitMayBeAnyNumber(t *testing.T) {
 }
 
 // TestATagIsOfItsPacketOnly: what a packet that was dropped had is not told of
-// the next one.
+// the next one. The kernel gives none with a tag to a socket for one protocol, so
+// one is made up.
 func TestATagIsOfItsPacketOnly(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	w := tap(t, a, b)
-	tr := open(t, b, Config{Ring: V3, All: true}, 253)
-	usual := between(a, b, false, []byte("usual"))
-	bad := between(a, b, false, []byte("bad"))
-	bad[10]++
-	w.write(w.peer, typeIPv4, usual)
-	w.write(w.peer, []byte{0x81, 0, 0, 5}, typeIPv4, bad)
-	w.write(w.peer, typeIPv4, usual)
-	c := collector{}
-	c.until(t, tr, func() bool { return len(c.packets) == 2 })
-	for i, tag := range c.tags {
-		if tag != (wire.VLANTag{}) || c.packets[i].VLAN() {
-			t.Errorf("packet %d has tag %+v", i, tag)
+	families(t, func(t *testing.T, v6 bool) {
+		tr := open(t, b, Config{Ring: V3}, 253)
+		c := collector{}
+		for i := range 3 {
+			w.write(w.peer, map[bool][]byte{false: typeIPv4, true: typeIPv6}[v6], between(a, b, v6, []byte("usual")))
+			c.until(t, tr, func() bool { return len(c.packets) == i+1 })
+			if c.tags[i] != (wire.VLANTag{}) {
+				t.Errorf("packet %d has tag %+v", i, c.tags[i])
+			}
+			if tr.queues[0].take(&frame{data: make([]byte, 40), len: 40, status: unix.TP_STATUS_VLAN_VALID, tci: 5, protocol: protocol4}) {
+				t.Fatal("a packet of zeros is taken")
+			}
 		}
-	}
+	})
 }
 
 // TestWhatHasChangedIsToldBeforeThePacketsThatFollow has an interface change

@@ -250,7 +250,7 @@ const roleEnv = "AFPACKET_TEST_ROLE"
 
 // playRole opens a transport and waits to be killed, or does what else role says.
 func playRole(role string) int {
-	if what, how, ok := strings.Cut(role, " "); what == "compute" || what == "read" || what == "flood" {
+	if what, how, ok := strings.Cut(role, " "); what == "compute" || what == "flood" {
 		r, err := strconv.Atoi(how)
 		if !ok || err != nil {
 			return 2

@@ -159,8 +159,10 @@ func TestMalformedPacketsAreCounted(t *testing.T) {
 func TestChecksumsLeftToTheDeviceAreTold(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
 	rings(t, func(t *testing.T, r Ring) {
-		tr := open(t, b, Config{Ring: r}, 17)
+		tr := open(t, b, Config{Ring: r}, 17, 253)
+		expect(t, tr, w, a, b, false) // one with a whole header checksum, and none other
 		err := a.Do(func() error {
 			c, err := net.Dial("udp", netip.AddrPortFrom(b.Addr4(), 9).String())
 			if err != nil {

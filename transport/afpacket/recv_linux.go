@@ -54,7 +54,6 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	if r.fresh {
 		r.fresh, r.unasked = false, 0
 	}
-	r.tagged = false // should Deliver have panicked
 	q.tell(s)
 	if err := q.t.err(); err != nil {
 		return 0, err
@@ -92,8 +91,8 @@ func (q *queue) waiting() bool {
 // endRecv ends a Recv, also one that a panic passes through.
 func (q *queue) endRecv() {
 	r := &q.rx
-	if n := r.received + r.predicted; n > 0 {
-		r.taken += n
+	if r.received > 0 {
+		r.taken += r.received
 		q.stats.addTally(&r.tally)
 	}
 	q.t.calls.Leave()

@@ -74,11 +74,13 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 		if h.Status()&unusual == 0 && h.PacketType() == uint8(transport.PacketHost) && e.policy == q.t.policy.Load() && len(b) >= 20 {
 			ip := (*[20]byte)(b)
 			total := int(binary.BigEndian.Uint16(ip[2:]))
-			if ip[0] == 0x45 && total >= len(ip) && total <= len(b) && binary.BigEndian.Uint16(ip[6:])&moreOrOffset == 0 &&
+			if ip[0] == 0x45 && total >= len(ip) && total <= len(b) && !wire.IPv4(ip[:]).IsFragment() &&
 				uint64(binary.NativeEndian.Uint32(ip[16:])) == e.dst4 && e.policy.bound[ip[9]] && checksum.SumHeader(ip) == 0xffff {
 				r.packet.LoadPredicted(&e.like, b[:total], h.UnixNano(), ip[9])
-				r.predicted++
+				r.tagged = false
+				r.received++
 				r.bytes += uint64(max(h.Len()-link, 0)) // whatever is in the ring
+				r.delivered++
 				n++
 				s.Deliver(&r.packet)
 				continue
@@ -87,10 +89,8 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 		if q.takeFrame(src, h, b, link, s) {
 			n++
 			s.Deliver(&r.packet)
-			r.tagged = false
 			continue
 		}
-		r.tagged = false
 		// Packets that are dropped do not count towards limit, but must not keep
 		// the caller here for ever either.
 		if dropped++; dropped-defaultBatch >= limit {
@@ -110,12 +110,6 @@ const unusual = ring.StatusVLANValid | ring.StatusCsumNotReady | ring.StatusCsum
 func (q *queue) takeFrame(src *source, h *ring.Header, b []byte, link int, s transport.Sink) bool {
 	r := &q.rx
 	status := h.Status()
-	if status&unusual == 0 && h.PacketType() == uint8(transport.PacketHost) && src.expected.policy == q.t.policy.Load() &&
-		src.expected.load6(&r.packet, b, h.UnixNano()) {
-		r.predicted++
-		r.bytes += uint64(max(h.Len()-link, 0))
-		return true
-	}
 	size := uint32(max(h.Len()-link, 0)) // whatever is in the ring
 	if src.protocol == protocolAll || status&unusual != 0 {
 		if status&ring.StatusLosing != 0 { // V2 only
@@ -136,6 +130,10 @@ func (q *queue) takeFrame(src *source, h *ring.Header, b []byte, link int, s tra
 	r.bytes += uint64(size)
 	r.tagged = false
 	pol := q.t.policy.Load()
+	if e := &src.expected; e.policy == pol && h.PacketType() == uint8(transport.PacketHost) && e.load6(&r.packet, b, h.UnixNano()) {
+		r.delivered++
+		return true
+	}
 	flags := pol.arrived(b, transport.PacketType(h.PacketType()).Flag()|transport.TimeKernel.Flag())
 	if !q.accept(r.packet.Load(b, transport.Arrival{Time: h.UnixNano(), IfIndex: r.ifindex, Flags: flags}), src.protocol) {
 		return false

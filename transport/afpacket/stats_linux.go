@@ -40,8 +40,7 @@ func (c *counters) addTo(sum *transport.Stats) {
 // A tally is what a Recv counts, kept by itself so that counters are touched
 // once per Recv.
 type tally struct {
-	received, bytes, delivered uint64 // without those that were as predicted
-	predicted                  uint64 // received and delivered
+	received, bytes, delivered uint64
 
 	dropped   transport.Drops
 	malformed [transport.NumMalformed]uint64
@@ -58,10 +57,10 @@ func (c *counters) addTally(y *tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &c.s
-	s.Received += y.received + y.predicted
+	s.Received += y.received
 	s.ReceivedBytes += y.bytes
-	s.Delivered += y.delivered + y.predicted
-	y.received, y.bytes, y.delivered, y.predicted = 0, 0, 0, 0
+	s.Delivered += y.delivered
+	y.received, y.bytes, y.delivered = 0, 0, 0
 	if !y.bad {
 		return
 	}
