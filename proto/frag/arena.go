@@ -154,9 +154,21 @@ func (a *arena) bytes(c chunk) ([]byte, chunk) {
 	return s.mem[at : at+int(s.size)], s.link[k]
 }
 
+// size returns the size of one chunk.
+func (a *arena) size(c chunk) int { return int(a.slabs[c>>slabBits-1].size) }
+
 // join makes next the chunk behind c.
 func (a *arena) join(c, next chunk) {
 	a.slabs[c>>slabBits-1].link[c&(1<<slabBits-1)] = next
+}
+
+// write copies src to the chain, which has room for it.
+func (a *arena) write(c chunk, src []byte) {
+	for len(src) > 0 {
+		b, next := a.bytes(c)
+		src = src[copy(b, src):]
+		c = next
+	}
 }
 
 // read copies the chain from byte skip on to dst, as much as fits.

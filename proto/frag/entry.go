@@ -130,6 +130,9 @@ func (r *Reassembler) discard(i uint32) {
 // empty gives back all pieces of e and forgets what is known of its datagram,
 // but not its key and its age.
 func (r *Reassembler) empty(e *entry) {
+	if in := &r.inPlace; in.entry != 0 && e == &r.entries[in.entry] {
+		in.entry = 0
+	}
 	for p := e.head; p != 0; {
 		pc := &r.pieces[p]
 		r.arena.release(pc.chunk)

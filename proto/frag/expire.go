@@ -77,6 +77,9 @@ func (r *Reassembler) expire(i uint32) {
 		x := &r.expired
 		*x = Expired{Fragments: int(e.fragments), Version: int(e.key.version)}
 		if e.first != 0 {
+			if r.inPlace.entry == i {
+				r.settle()
+			}
 			x.First = r.buffer()[:int(e.hdr)+int(r.pieces[e.first].n)]
 			r.arena.read(r.pieces[e.first].chunk, 0, x.First)
 			x.Meta = Meta{IfIndex: e.ifindex, Zone: e.key.zone, Cookie: e.cookie}
@@ -98,6 +101,7 @@ func (r *Reassembler) Flush() {
 	r.pieces, r.freePiece = nil, 0
 	r.spills, r.freeSpills = nil, nil
 	r.arena = arena{max: r.arena.max}
+	r.inPlace = inPlace{}
 	r.table.slots = nil
 	r.distance = distance{}
 }

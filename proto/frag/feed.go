@@ -92,6 +92,9 @@ func (r *Reassembler) feed(f *fragment, m *Meta, d *Datagram) Verdict {
 		return v
 	}
 	how, at := r.place(e, uint32(f.off), uint32(f.end))
+	if how != fresh && r.inPlace.entry == i {
+		r.settle()
+	}
 	switch {
 	case how == inside && !r.wins(f):
 		return r.duplicate(i, f, hash, m, d)
@@ -144,6 +147,7 @@ func (r *Reassembler) start(f *fragment, hash uint32, m *Meta) Verdict {
 	r.end(e, f)
 	r.cover(e, uint32(f.off), uint32(f.end), 0)
 	r.note(e, f)
+	r.begin(i)
 	return r.keep(i, f, m)
 }
 

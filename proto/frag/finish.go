@@ -41,17 +41,12 @@ func (r *Reassembler) finish(i uint32, f *fragment, d *Datagram) Verdict {
 		r.drop(i, v)
 		return v
 	}
-	out := r.buffer()[:hdr+total]
-	if e.first != 0 {
-		c := r.pieces[e.first].chunk
-		r.arena.read(c, 0, out[:hdr])
+	var out []byte
+	if in := &r.inPlace; in.entry == i && f.fits() {
+		in.put(f)
+		out = in.buf[inPlaceData-hdr : inPlaceData+total]
 	} else {
-		copy(out, f.b[:hdr])
-	}
-	if r.cfg.Policy.arbitrates() {
-		r.paint(e, f, out[hdr:])
-	} else {
-		r.gather(e, f, out[hdr:])
+		out = r.assemble(i, f, hdr)
 	}
 	*d = Datagram{FragSize: int(e.largest), Fragments: int(e.fragments) + int(last)}
 	if e.key.version == 4 {
@@ -71,6 +66,27 @@ func (r *Reassembler) finish(i uint32, f *fragment, d *Datagram) Verdict {
 	}
 	r.discard(i)
 	return Complete
+}
+
+// assemble copies entry i, complete with f, to one place, behind a header of hdr
+// bytes.
+func (r *Reassembler) assemble(i uint32, f *fragment, hdr int) []byte {
+	e := &r.entries[i]
+	if r.inPlace.entry == i {
+		r.settle()
+	}
+	out := r.buffer()[:hdr+int(e.total)]
+	if e.first != 0 {
+		r.arena.read(r.pieces[e.first].chunk, 0, out[:hdr])
+	} else {
+		copy(out, f.b[:hdr])
+	}
+	if r.cfg.Policy.arbitrates() {
+		r.paint(e, f, out[hdr:])
+	} else {
+		r.gather(e, f, out[hdr:])
+	}
+	return out
 }
 
 // join6 takes the fragment header, the last eight bytes of the header, out of

@@ -51,6 +51,7 @@ type Reassembler struct {
 	freePiece  uint32
 	spills     [][]span
 	freeSpills []uint32
+	inPlace    inPlace
 
 	age        [2]queue // IPv4, IPv6
 	cells      [numCells]cell

@@ -10,10 +10,24 @@ func (r *Reassembler) keep(i uint32, f *fragment, m *Meta) Verdict {
 	if first {
 		src = f.b[:f.hdr+len(src)]
 	}
-	head, ok := r.store(i, src)
+	in := r.inPlace.entry == i
+	if in {
+		if r.inPlace.idle = 0; !f.fits() {
+			r.settle()
+			in = false
+		}
+	} else {
+		r.inPlace.idle++
+	}
+	head, ok := r.take(i, len(src))
 	if !ok {
 		r.drop(i, NoMemory)
 		return NoMemory
+	}
+	if in {
+		r.inPlace.put(f)
+	} else {
+		r.arena.write(head, src)
 	}
 	p := r.newPiece()
 	r.pieces[p] = piece{off: uint16(f.off), n: uint16(f.end - f.off), chunk: head}
@@ -50,13 +64,13 @@ func (r *Reassembler) newPiece() uint32 {
 	return uint32(len(r.pieces) - 1)
 }
 
-// store copies src to chunks that are charged to entry i, dropping other
+// take returns chunks for n bytes, which are charged to entry i, dropping other
 // datagrams if there is no room.
-func (r *Reassembler) store(i uint32, src []byte) (head chunk, ok bool) {
+func (r *Reassembler) take(i uint32, n int) (head chunk, ok bool) {
 	before := r.arena.inUse
 	var tail chunk
-	for len(src) > 0 {
-		c := r.arena.take(len(src))
+	for n > 0 {
+		c := r.arena.take(n)
 		if c == 0 {
 			evicted := false
 			if r.cfg.Policy != Linux {
@@ -76,8 +90,7 @@ func (r *Reassembler) store(i uint32, src []byte) (head chunk, ok bool) {
 			r.arena.join(tail, c)
 		}
 		tail = c
-		b, _ := r.arena.bytes(c)
-		src = src[copy(b, src):]
+		n -= r.arena.size(c)
 	}
 	r.charge(&r.entries[i], r.arena.inUse-before)
 	return head, true
