@@ -91,9 +91,8 @@ func (q *queue) waiting() bool {
 // endRecv ends a Recv, also one that a panic passes through.
 func (q *queue) endRecv() {
 	r := &q.rx
-	if r.received > 0 {
-		r.taken += r.received
-		q.stats.addTally(&r.tally)
+	if r.delivered > 0 || r.bad {
+		r.taken += q.stats.addTally(&r.tally)
 	}
 	q.t.calls.Leave()
 }
@@ -154,7 +153,6 @@ func (q *queue) deliver(src *source, s transport.Sink, limit int) (n int) {
 func (q *queue) take(f *frame) bool {
 	r := &q.rx
 	b, size, protocol, tagged, bad := f.packet()
-	r.received++
 	r.bytes += uint64(size)
 	if bad != wire.NotMalformed {
 		r.malformed[bad]++
@@ -190,7 +188,6 @@ func (q *queue) merged(status uint32, size int) bool {
 // discard drops what a source still has.
 func (r *receiver) discard(s *source) {
 	for ; s.next < s.have; s.next++ {
-		r.received++
 		r.drop(transport.Closed)
 	}
 }

@@ -61,33 +61,30 @@ func ringError(err error) error {
 }
 
 // receiveRing delivers up to limit packets out of a ring.
-func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
+func (q *queue) receiveRing(src *source, s transport.Sink, limit int) int {
 	r, e := &q.rx, &src.expected
-	dropped := 0
-	for n < limit {
+	dropped, before := 0, r.delivered
+	for int(r.delivered-before) < limit {
 		h, b, link := src.rx.NextPacket()
 		if h == nil {
 			break
 		}
 		// Most packets are like the one before. That is found out here, in one
 		// piece: each call costs as much as all the rest of it.
-		if h.Status()&unusual == 0 && h.PacketType() == uint8(transport.PacketHost) && e.policy == q.t.policy.Load() && len(b) >= 20 {
+		if len(b) >= 20 && h.Status()&unusual == 0 && h.PacketType() == uint8(transport.PacketHost) && e.policy == q.t.policy.Load() {
 			ip := (*[20]byte)(b)
 			total := int(binary.BigEndian.Uint16(ip[2:]))
 			if ip[0] == 0x45 && total >= len(ip) && total <= len(b) && !wire.IPv4(ip[:]).IsFragment() &&
 				uint64(binary.NativeEndian.Uint32(ip[16:])) == e.dst4 && e.policy.bound[ip[9]] && checksum.SumHeader(ip) == 0xffff {
 				r.packet.LoadPredicted(&e.like, b[:total], h.UnixNano(), ip[9])
 				r.tagged = false
-				r.received++
 				r.bytes += uint64(max(h.Len()-link, 0)) // whatever is in the ring
 				r.delivered++
-				n++
 				s.Deliver(&r.packet)
 				continue
 			}
 		}
 		if q.takeFrame(src, h, b, link, s) {
-			n++
 			s.Deliver(&r.packet)
 			continue
 		}
@@ -97,7 +94,7 @@ func (q *queue) receiveRing(src *source, s transport.Sink, limit int) (n int) {
 			break
 		}
 	}
-	return n
+	return int(r.delivered - before)
 }
 
 // unusual are the status bits of frames that take decoding, or more.
@@ -126,7 +123,6 @@ func (q *queue) takeFrame(src *source, h *ring.Header, b []byte, link int, s tra
 		}
 		return q.take(&r.frame)
 	}
-	r.received++
 	r.bytes += uint64(size)
 	r.tagged = false
 	pol := q.t.policy.Load()

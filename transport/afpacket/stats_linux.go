@@ -38,9 +38,9 @@ func (c *counters) addTo(sum *transport.Stats) {
 }
 
 // A tally is what a Recv counts, kept by itself so that counters are touched
-// once per Recv.
+// once per Recv. Packets are delivered or dropped: those are all that it received.
 type tally struct {
-	received, bytes, delivered uint64
+	bytes, delivered uint64
 
 	dropped   transport.Drops
 	malformed [transport.NumMalformed]uint64
@@ -52,17 +52,22 @@ func (y *tally) drop(why transport.DropReason) {
 	y.bad = true
 }
 
-// addTally adds what a Recv has counted, and empties y.
-func (c *counters) addTally(y *tally) {
+// addTally adds what a Recv has counted, empties y, and returns the number of
+// packets.
+func (c *counters) addTally(y *tally) (received uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &c.s
-	s.Received += y.received
+	received = y.delivered
+	if y.bad {
+		received += y.dropped.Total()
+	}
+	s.Received += received
 	s.ReceivedBytes += y.bytes
 	s.Delivered += y.delivered
-	y.received, y.bytes, y.delivered = 0, 0, 0
+	y.bytes, y.delivered = 0, 0
 	if !y.bad {
-		return
+		return received
 	}
 	for i, n := range y.dropped {
 		s.Dropped[i] += n
@@ -73,6 +78,7 @@ func (c *counters) addTally(y *tally) {
 	y.dropped = transport.Drops{}
 	y.malformed = [transport.NumMalformed]uint64{}
 	y.bad = false
+	return received
 }
 
 // addOutcome adds a Commit of which so many packets were accepted.
