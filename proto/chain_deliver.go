@@ -91,8 +91,11 @@ func (q *queue) handle(b *Binding, p *Packet) (err error, ok bool) {
 	if b.concurrent {
 		return q.handleConcurrent(b, p)
 	}
-	if b != q.cur && !q.enter(b) {
-		return nil, false
+	if b != q.cur {
+		if !q.switchTo(b) {
+			return nil, false
+		}
+		q.wantsEnd(b)
 	}
 	q.out.nowOK, q.out.slot.open = false, false
 	q.pkt, q.handling = p, true

@@ -23,7 +23,9 @@ func (b *Binding) acquire(env *Env) bool {
 // for any other goroutine.
 func (b *Binding) release(q *queue) {
 	env := b.active
-	b.runNotified()
+	if b.notified.Load() { // which saves most the call
+		b.runNotified()
+	}
 	if next := b.timers.next(); next != b.due.Load() {
 		b.due.Store(next)
 		b.host.lowerNext(next, q)

@@ -103,10 +103,11 @@ func (q *queue) Deliver(p *Packet) {
 	}
 	b := c.only
 	if b != q.cur {
-		if !q.enter(b) {
+		if !q.switchTo(b) {
 			q.drop(transport.Closed)
 			return
 		}
+		q.wantsEnd(b)
 	}
 	q.out.nowOK, q.out.slot.open = false, false
 	if q.pkt != p { // to store the same pointer again and again costs more
@@ -154,15 +155,6 @@ func (q *queue) switchTo(b *Binding) bool {
 		return false
 	}
 	q.cur, q.env = b, env
-	return true
-}
-
-// enter is switchTo for a packet.
-func (q *queue) enter(b *Binding) bool {
-	if !q.switchTo(b) {
-		return false
-	}
-	q.wantsEnd(b)
 	return true
 }
 
