@@ -122,7 +122,7 @@ func (r *Reassembler) feed(f *fragment, m *Meta, d *Datagram) Verdict {
 // lookup returns the entry with the given key, or 0, and the key's hash. Fragments
 // of one datagram mostly come one after the other.
 func (r *Reassembler) lookup(k *key) (i, hash uint32) {
-	if e := r.recent; e != 0 && r.entries[e].key.id == k.id && r.entries[e].key == *k {
+	if e := r.recent; e != 0 && r.entries[e].key.is(k) {
 		return e, r.entries[e].hash
 	}
 	hash = r.table.hash(k)

@@ -20,6 +20,11 @@ type key struct {
 	version  uint8
 }
 
+// is reports whether the keys are the same, as == does with a call for it.
+func (k *key) is(o *key) bool {
+	return k.id == o.id && k.src == o.src && k.dst == o.dst && k.scope == o.scope && k.zone == o.zone && k.protocol == o.protocol && k.version == o.version
+}
+
 // A fragment is a received fragment, read.
 type fragment struct {
 	key  key

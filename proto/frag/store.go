@@ -19,7 +19,7 @@ func (r *Reassembler) keep(i uint32, f *fragment, m *Meta) Verdict {
 	} else {
 		r.inPlace.idle++
 	}
-	head, ok := r.take(i, len(src))
+	head, cost, ok := r.take(i, len(src))
 	if !ok {
 		r.drop(i, NoMemory)
 		return NoMemory
@@ -43,7 +43,7 @@ func (r *Reassembler) keep(i uint32, f *fragment, m *Meta) Verdict {
 		e.first, e.hdr = p, uint16(f.hdr)
 		e.ifindex, e.cookie = m.IfIndex, m.Cookie
 	}
-	r.charge(e, pieceBytes)
+	r.charge(e, cost+pieceBytes)
 	if r.cfg.Policy != Linux && !r.trim(i) {
 		r.drop(i, NoMemory)
 		r.stats.Dropped[NoMemory]-- // Feed counts this fragment
@@ -64,25 +64,18 @@ func (r *Reassembler) newPiece() uint32 {
 	return uint32(len(r.pieces) - 1)
 }
 
-// take returns chunks for n bytes, which are charged to entry i, dropping other
-// datagrams if there is no room.
-func (r *Reassembler) take(i uint32, n int) (head chunk, ok bool) {
-	before := r.arena.inUse
+// take returns chunks for n bytes of entry i, dropping other datagrams if there is
+// no room, and what they are to be charged with.
+func (r *Reassembler) take(i uint32, n int) (head chunk, cost int, ok bool) {
 	var tail chunk
 	for n > 0 {
 		c := r.arena.take(n)
 		if c == 0 {
-			evicted := false
-			if r.cfg.Policy != Linux {
-				taken := r.arena.inUse
-				evicted = r.evict(i, memory)
-				before -= taken - r.arena.inUse
-			}
-			if evicted {
+			if r.cfg.Policy != Linux && r.evict(i, memory) {
 				continue
 			}
 			r.arena.release(head)
-			return 0, false
+			return 0, 0, false
 		}
 		if tail == 0 {
 			head = c
@@ -90,8 +83,9 @@ func (r *Reassembler) take(i uint32, n int) (head chunk, ok bool) {
 			r.arena.join(tail, c)
 		}
 		tail = c
-		n -= r.arena.size(c)
+		size := r.arena.size(c)
+		n -= size
+		cost += size
 	}
-	r.charge(&r.entries[i], r.arena.inUse-before)
-	return head, true
+	return head, cost, true
 }

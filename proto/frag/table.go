@@ -30,7 +30,7 @@ func (t *table) find(entries []entry, hash uint32, k *key) uint32 {
 	}
 	mask := uint32(len(t.slots) - 1)
 	for i := hash & mask; t.slots[i] != 0; i = (i + 1) & mask {
-		if e := &entries[t.slots[i]]; e.hash == hash && e.key == *k {
+		if e := &entries[t.slots[i]]; e.hash == hash && e.key.is(k) {
 			return t.slots[i]
 		}
 	}
