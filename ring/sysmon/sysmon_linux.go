@@ -13,8 +13,8 @@ import (
 // others: as often as the monitor thread asks it.
 const Turn = 10 * time.Millisecond
 
-// runnable is the number of goroutines that could run but do not, which takes 50 ns
-// to find out.
+// runnable is the number of goroutines that could run but do not, which takes 50
+// to 110 ns to find out.
 const runnable = "/sched/goroutines/runnable:goroutines"
 
 // Guard belongs to one loop, which calls its methods. The zero value is ready for

@@ -28,12 +28,7 @@ type Machine struct {
 func ThisMachine() Machine {
 	m := Machine{Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Go: runtime.Version(), Versions: map[string]string{}}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if k, v, _ := strings.Cut(line, ":"); strings.TrimSpace(k) == "model name" {
-				m.CPU = strings.TrimSpace(v)
-				break
-			}
-		}
+		m.CPU = cpuOf(string(text))
 	}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
@@ -51,4 +46,21 @@ func ThisMachine() Machine {
 		}
 	}
 	return m
+}
+
+// cpuOf returns the first processor of /proc/cpuinfo. The name that a virtual
+// machine gives may fit many; family and model tell them apart.
+func cpuOf(info string) string {
+	fields := map[string]string{}
+	for line := range strings.Lines(info) {
+		k, v, _ := strings.Cut(line, ":")
+		if k = strings.TrimSpace(k); fields[k] == "" {
+			fields[k] = strings.TrimSpace(v)
+		}
+	}
+	name := fields["model name"]
+	if f, m := fields["cpu family"], fields["model"]; f != "" && m != "" {
+		name += " (family " + f + ", model " + m + ")"
+	}
+	return name
 }

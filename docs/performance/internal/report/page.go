@@ -18,10 +18,11 @@ import (
 //	<!-- measured: rx -->
 //	...
 //	<!-- end -->
-var measured = regexp.MustCompile(`(?s)(<!-- measured: ([a-z]+) -->\n).*?(<!-- end -->)`)
+var measured = regexp.MustCompile(`(?s)(<!-- measured: ([a-z0-9/-]+) -->\n).*?(<!-- end -->)`)
 
 // Page writes what is in a folder of results into a page, between its comments.
-// Besides a part they may name machine, goals, or gc.
+// Besides a part they may name machine, goals, or gc. A folder inside that one has
+// what another machine measured, and is named in front: other/goals.
 func Page(file, dir string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -30,6 +31,20 @@ func Page(file, dir string) error {
 	pieces, err := piecesOf(dir)
 	if err != nil {
 		return err
+	}
+	folders, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		name := filepath.Base(filepath.Dir(f))
+		more, err := piecesOf(filepath.Dir(f))
+		if err != nil {
+			return err
+		}
+		for k, p := range more {
+			pieces[name+"/"+k] = p
+		}
 	}
 	var unknown []string
 	out := measured.ReplaceAllStringFunc(string(text), func(s string) string {

@@ -134,9 +134,35 @@ func TestAPageGetsWhatWasMeasured(t *testing.T) {
 	if strings.Contains(string(text), "old") {
 		t.Errorf("what was there before is still there:\n%s", text)
 	}
-	write("<!-- measured: nothing -->\n<!-- end -->\n")
-	if err := Page(page, dir); err == nil {
-		t.Error("no error for a part that nobody measured")
+	for _, nobody := range []string{"nothing", "other/goals"} {
+		write("<!-- measured: " + nobody + " -->\n<!-- end -->\n")
+		if err := Page(page, dir); err == nil {
+			t.Errorf("no error for %s, which nobody measured", nobody)
+		}
+	}
+	other := filepath.Join(dir, "other")
+	if err := os.Mkdir(other, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(other, rows()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Page(page, dir); err != nil { // as it was left
+		t.Error(err)
+	}
+	if text, err = os.ReadFile(page); err != nil || !strings.Contains(string(text), "| 1.5 (1.5–2) | met |") {
+		t.Errorf("%v, and the goals on another machine are\n%s", err, text)
+	}
+}
+
+func TestAProcessorIsToldFromItsLike(t *testing.T) {
+	for info, want := range map[string]string{
+		"processor\t: 0\ncpu family\t: 23\nmodel\t\t: 49\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\nmodel\t\t: 1\n": "AMD EPYC (family 23, model 49)",
+		"processor\t: 0\nBogoMIPS\t: 243.75\n": "", // arm64 has no name
+	} {
+		if got := cpuOf(info); got != want {
+			t.Errorf("%q is %q, want %q", info, got, want)
+		}
 	}
 }
 
