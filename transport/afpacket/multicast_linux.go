@@ -5,6 +5,7 @@ package afpacket
 import (
 	"net"
 	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -40,45 +41,34 @@ func (t *Transport) change(join bool, ifindex int, group netip.Addr, sources []n
 		return net.ErrClosed
 	}
 	defer t.calls.Leave()
-	all, err := t.memberships(ifindex, group, sources)
+	op := "leave"
+	if join {
+		op = "join"
+	}
+	all, err := t.memberships(op, ifindex, group, sources)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, m := range all {
-		if t.groups[m] == join {
-			if !join {
-				return callError("leave", "setsockopt", unix.EADDRNOTAVAIL)
-			}
-			continue
-		}
-		if err := t.setMember(m, join); err != nil {
-			return err
-		}
-		if join {
-			t.groups[m] = true
-		} else {
-			delete(t.groups, m)
-		}
-		if err := t.update(); err != nil {
-			return err
-		}
+	err = opError(op, t.groups.Change(all, join, t.setMember))
+	if bad := t.update(); err == nil {
+		err = bad
 	}
-	return nil
+	return err
 }
 
 // memberships checks the arguments of Join and Leave.
-func (t *Transport) memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]sockio.Membership, error) {
+func (t *Transport) memberships(op string, ifindex int, group netip.Addr, sources []netip.Addr) ([]sockio.Membership, error) {
 	if ifindex != t.link.index {
-		return nil, callError("join", "setsockopt", unix.ENODEV)
+		return nil, callError(op, "setsockopt", unix.ENODEV)
 	}
 	all, err := sockio.Memberships(ifindex, group, sources)
-	switch {
+	switch group = group.Unmap(); {
 	case err != nil:
-		return nil, opError("join", err)
+		return nil, opError(op, err)
 	case group.Is4() && !t.cfg.V4 || group.Is6() && !t.cfg.V6:
-		return nil, addrError("join", "the transport does not carry its family", group)
+		return nil, addrError(op, "the transport does not carry its family", group)
 	}
 	return all, nil
 }
@@ -93,7 +83,7 @@ func (t *Transport) setMember(m sockio.Membership, join bool) error {
 		return nil
 	}
 	t.setPacketMember(m.Group, !join)
-	return opError("join", err)
+	return err
 }
 
 func (t *Transport) setPacketMember(group netip.Addr, join bool) error {
@@ -103,12 +93,11 @@ func (t *Transport) setPacketMember(group netip.Addr, join bool) error {
 	mac, _ := neigh.MulticastMAC(group)
 	m := unix.PacketMreq{Ifindex: int32(t.link.index), Type: unix.PACKET_MR_MULTICAST, Alen: uint16(len(mac))}
 	copy(m.Address[:], mac[:])
-	opt := unix.PACKET_DROP_MEMBERSHIP
+	opt, call := unix.PACKET_DROP_MEMBERSHIP, "setsockopt PACKET_DROP_MEMBERSHIP"
 	if join {
-		opt = unix.PACKET_ADD_MEMBERSHIP
+		opt, call = unix.PACKET_ADD_MEMBERSHIP, "setsockopt PACKET_ADD_MEMBERSHIP"
 	}
-	err := unix.SetsockoptPacketMreq(t.member.packet, unix.SOL_PACKET, opt, &m)
-	return callError("join", "setsockopt PACKET_ADD_MEMBERSHIP", err)
+	return os.NewSyscallError(call, unix.SetsockoptPacketMreq(t.member.packet, unix.SOL_PACKET, opt, &m))
 }
 
 func (t *Transport) setIPMember(m sockio.Membership, join bool) error {

@@ -33,7 +33,7 @@ func Open(cfg *Config) (*Transport, error) {
 		ns:     ns,
 		calls:  sockio.NewGate(),
 		bound:  make(map[int]*binding),
-		groups: make(map[sockio.Membership]bool),
+		groups: make(sockio.Groups),
 		member: members{packet: -1, ip4: -1, ip6: -1},
 	}
 	if err := t.open(); err != nil {

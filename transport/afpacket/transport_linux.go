@@ -35,7 +35,7 @@ type Transport struct {
 	mu      sync.Mutex
 	bound   map[int]*binding
 	foreign bool
-	groups  map[sockio.Membership]bool
+	groups  sockio.Groups
 	member  members
 	own     []transport.Interface // all of the namespace
 

@@ -23,11 +23,11 @@ func (q *queue) flush() bool {
 	t := q.t
 	for {
 		t.mu.Lock()
-		if q.backlog.n == 0 {
+		if q.backlog.Len() == 0 {
 			t.mu.Unlock()
 			return true
 		}
-		w := *q.backlog.at(0)
+		w := *q.backlog.At(0)
 		t.mu.Unlock()
 		s := transport.Slot{
 			Data: w.data, IfIndex: w.meta.ifindex, Frag: w.meta.frag, Stamp: w.meta.stamp, Cookie: w.meta.cookie,
@@ -42,7 +42,7 @@ func (q *queue) flush() bool {
 		if err != nil {
 			q.failed(&w, err)
 		}
-		q.backlog.drop()
+		q.backlog.Drop()
 		t.memory.put(w.data)
 		if q.starved && q.room() {
 			q.inner.Wake()
@@ -58,7 +58,7 @@ const maxNotes = 64
 // failed counts and reports a packet that cannot be sent after all.
 func (q *queue) failed(w *outwait, err error) {
 	q.t.failed++
-	if q.notes.n >= maxNotes {
+	if q.notes.Len() >= maxNotes {
 		return
 	}
 	e := &transport.NetworkError{Origin: transport.OriginLocal, Time: q.t.now, Cookie: w.meta.cookie, Errno: err}
@@ -77,20 +77,20 @@ func (q *queue) failed(w *outwait, err error) {
 			e.ID = uint32(binary.BigEndian.Uint16(w.data[4:]))
 		}
 	}
-	*q.notes.add() = transport.Event{Kind: transport.ErrorReceived, Err: e}
+	*q.notes.Add() = transport.Event{Kind: transport.ErrorReceived, Err: e}
 	q.inner.Wake()
 }
 
 // noteLink has it told how an interface is now, once for each interface as long
 // as nobody receives.
 func (q *queue) noteLink(now *transport.Interface) {
-	for i := range q.notes.n {
-		if e := q.notes.at(i); e.Kind == transport.LinkChanged && e.Interface.Index == now.Index {
+	for i := range q.notes.Len() {
+		if e := q.notes.At(i); e.Kind == transport.LinkChanged && e.Interface.Index == now.Index {
 			e.Interface = now
 			return
 		}
 	}
-	*q.notes.add() = transport.Event{Kind: transport.LinkChanged, Interface: now}
+	*q.notes.Add() = transport.Event{Kind: transport.LinkChanged, Interface: now}
 }
 
 // lent is the memory that a queue has lent as slots. Slot.Ref is 1 plus the

@@ -125,7 +125,7 @@ func (t *Transport) drain() {
 	t.in.Clear()
 	for _, q := range t.queues {
 		q.settle()
-		for q.ready.n > 0 {
+		for q.ready.Len() > 0 {
 			q.discardFirst(transport.Closed)
 		}
 	}
@@ -133,10 +133,10 @@ func (t *Transport) drain() {
 	for _, q := range t.queues {
 		q.transmit()
 		t.mu.Lock()
-		t.stats.Unsent += uint64(q.backlog.n)
-		for q.backlog.n > 0 {
-			t.memory.put(q.backlog.at(0).data)
-			q.backlog.drop()
+		t.stats.Unsent += uint64(q.backlog.Len())
+		for q.backlog.Len() > 0 {
+			t.memory.put(q.backlog.At(0).data)
+			q.backlog.Drop()
 		}
 		t.mu.Unlock()
 	}

@@ -128,7 +128,7 @@ func (t *Transport) catchUp() {
 		t.fire(t.read())
 	}
 	for _, q := range t.queues {
-		if q.backlog.n > 0 {
+		if q.backlog.Len() > 0 {
 			t.mu.Unlock()
 			q.transmit()
 			t.mu.Lock()

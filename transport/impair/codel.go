@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"protean/transport/internal/fifo"
 )
 
 // CoDel is active queue management by RFC 8289: packets are dropped from the
@@ -54,8 +56,8 @@ type codel struct {
 	target, interval int64
 	ecn              bool
 
-	queue  ring[wait] // start is when it came
-	queued int        // bytes in queue
+	queue  fifo.Queue[wait] // start is when it came
+	queued int              // bytes in queue
 
 	state       codelState
 	dropping    bool
@@ -90,30 +92,30 @@ func (q *codel) timed() bool { return true }
 
 func (q *codel) reset() {
 	q.line.reset()
-	q.queue, q.queued = ring[wait]{}, 0
+	q.queue, q.queued = fifo.Queue[wait]{}, 0
 	q.state, q.dropping, q.count, q.last, q.firstAbove, q.dropNext = dequeueing, false, 0, 0, 0, 0
 }
 
 func (q *codel) pass(u *unit, c *core) verdict {
 	size := len(u.data)
-	if !q.carries(size) || q.queue.n >= q.packets || q.bytes > 0 && q.queued+size > q.bytes {
+	if !q.carries(size) || q.queue.Len() >= q.packets || q.bytes > 0 && q.queued+size > q.bytes {
 		return c.queueDrop()
 	}
 	c.leaves(u.at)
-	*q.queue.add() = wait{u.at, size}
+	*q.queue.Add() = wait{u.at, size}
 	q.queued += size
 	return keep
 }
 
-func (q *codel) due(now int64) int64 { return q.start(q.queue.at(0).size, now) }
+func (q *codel) due(now int64) int64 { return q.start(q.queue.At(0).size, now) }
 
 func (q *codel) decide(u *unit, c *core, more bool) verdict {
-	w := *q.queue.at(0)
+	w := *q.queue.At(0)
 	start := q.start(w.size, c.now)
 	if start > c.now {
 		return keep
 	}
-	q.queue.drop()
+	q.queue.Drop()
 	q.queued -= w.size
 	ok := q.okToDrop(c.now-w.start, c.now)
 	if q.drops(ok, u, c) {

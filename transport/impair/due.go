@@ -9,8 +9,8 @@ func (x *Pipe[M]) park(f *flight[M]) {
 	f.lent = false
 	*x.seq++
 	f.seq = *x.seq
-	if !f.late && (x.ring.n == 0 || f.at >= (*x.ring.at(x.ring.n - 1)).at) {
-		*x.ring.add() = f
+	if !f.late && (x.ring.Len() == 0 || f.at >= (*x.ring.At(x.ring.Len() - 1)).at) {
+		*x.ring.Add() = f
 		return
 	}
 	x.pushLoose(f)
@@ -19,8 +19,8 @@ func (x *Pipe[M]) park(f *flight[M]) {
 // Next returns when Fire is to be called, and the sequence number of what will
 // happen then; false if nothing will.
 func (x *Pipe[M]) Next() (at int64, seq uint64, ok bool) {
-	if x.ring.n > 0 {
-		f := *x.ring.at(0)
+	if x.ring.Len() > 0 {
+		f := *x.ring.At(0)
 		at, seq, ok = f.at, f.seq, true
 	}
 	if x.orderly() {
@@ -40,7 +40,7 @@ func (x *Pipe[M]) nextOfAll(at int64, seq uint64, ok bool) (int64, uint64, bool)
 		}
 	}
 	for i := range x.holds {
-		if h := &x.holds[i]; h.ring.n > 0 && (!ok || h.at < at || h.at == at && h.seq < seq) {
+		if h := &x.holds[i]; h.ring.Len() > 0 && (!ok || h.at < at || h.at == at && h.seq < seq) {
 			at, seq, ok = h.at, h.seq, true
 		}
 	}
@@ -50,9 +50,9 @@ func (x *Pipe[M]) nextOfAll(at int64, seq uint64, ok bool) (int64, uint64, bool)
 // Fire makes the first thing happen that is to happen next, at its time,
 // whether or not that has come.
 func (x *Pipe[M]) Fire() {
-	if x.orderly() && x.ring.n > 0 {
-		f := *x.ring.at(0)
-		x.ring.drop()
+	if x.orderly() && x.ring.Len() > 0 {
+		f := *x.ring.At(0)
+		x.ring.Drop()
 		x.due(f)
 		return
 	}
@@ -60,9 +60,9 @@ func (x *Pipe[M]) Fire() {
 	switch {
 	case !ok:
 		return
-	case x.ring.n > 0 && (*x.ring.at(0)).seq == seq:
-		f := *x.ring.at(0)
-		x.ring.drop()
+	case x.ring.Len() > 0 && (*x.ring.At(0)).seq == seq:
+		f := *x.ring.At(0)
+		x.ring.Drop()
 		x.due(f)
 	case len(x.loose) > 0 && x.loose[0].seq == seq:
 		f := x.popLoose()
@@ -88,9 +88,9 @@ func (x *Pipe[M]) due(f *flight[M]) {
 
 // Clear empties the pipe; the carrier is told of each packet.
 func (x *Pipe[M]) Clear() {
-	for x.ring.n > 0 {
-		f := *x.ring.at(0)
-		x.ring.drop()
+	for x.ring.Len() > 0 {
+		f := *x.ring.At(0)
+		x.ring.Drop()
 		x.end(f, Cleared)
 	}
 	for len(x.loose) > 0 {
@@ -99,9 +99,9 @@ func (x *Pipe[M]) Clear() {
 	}
 	for i := range x.holds {
 		h := &x.holds[i]
-		for h.ring.n > 0 {
-			f := *h.ring.at(0)
-			h.ring.drop()
+		for h.ring.Len() > 0 {
+			f := *h.ring.At(0)
+			h.ring.Drop()
 			x.end(f, Cleared)
 		}
 		h.seq = 0
@@ -113,7 +113,7 @@ func (x *Pipe[M]) Clear() {
 // holds packets. Packets on their way go on.
 func (x *Pipe[M]) Reset() {
 	for i := range x.holds {
-		if x.holds[i].ring.n > 0 {
+		if x.holds[i].ring.Len() > 0 {
 			return
 		}
 	}

@@ -2,6 +2,8 @@
 
 package impair
 
+import "protean/transport/internal/fifo"
+
 // A holder is a stage that keeps packets until it decides on them, first in,
 // first out.
 type holder interface {
@@ -21,7 +23,7 @@ type hold[M any] struct {
 	holder
 	prog  *Program
 	stage uint8
-	ring  ring[*flight[M]]
+	ring  fifo.Queue[*flight[M]]
 	at    int64 // when it is due, if there are any
 	seq   uint64
 }
@@ -31,7 +33,7 @@ func (x *Pipe[M]) hold(f *flight[M]) {
 	f.prog.core.writable(&f.unit)
 	f.lent = false
 	h := x.holdOf(f.prog, f.next-1)
-	*h.ring.add() = f
+	*h.ring.Add() = f
 	x.arm(h, f.prog.core.now)
 }
 
@@ -49,7 +51,7 @@ func (x *Pipe[M]) holdOf(p *Program, stage uint8) *hold[M] {
 
 // arm notes when a hold is due.
 func (x *Pipe[M]) arm(h *hold[M], now int64) {
-	if h.ring.n == 0 {
+	if h.ring.Len() == 0 {
 		return
 	}
 	if at := max(now, h.due(now)); h.seq == 0 || at != h.at {
@@ -60,20 +62,20 @@ func (x *Pipe[M]) arm(h *hold[M], now int64) {
 
 // release has a holder decide on its packets until it keeps the first.
 func (x *Pipe[M]) release(i int, now int64) {
-	for x.holds[i].ring.n > 0 {
+	for x.holds[i].ring.Len() > 0 {
 		h := &x.holds[i]
 		c := &h.prog.core
 		c.now = now
-		f := *h.ring.at(0)
+		f := *h.ring.At(0)
 		f.at = now
-		v := h.decide(&f.unit, c, h.ring.n > 1)
+		v := h.decide(&f.unit, c, h.ring.Len() > 1)
 		if c.events != 0 {
 			x.notes(f)
 		}
 		if v == keep {
 			break
 		}
-		h.ring.drop()
+		h.ring.Drop()
 		if v == gone {
 			x.end(f, c.fate)
 		} else {
@@ -82,7 +84,7 @@ func (x *Pipe[M]) release(i int, now int64) {
 		}
 	}
 	h := &x.holds[i]
-	if h.ring.n == 0 {
+	if h.ring.Len() == 0 {
 		h.seq = 0
 	}
 	x.arm(h, now)

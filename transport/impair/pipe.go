@@ -2,7 +2,11 @@
 
 package impair
 
-import "slices"
+import (
+	"slices"
+
+	"protean/transport/internal/fifo"
+)
 
 // A Pipe is one direction of a link: packets go in, and come out when, and as
 // what, its program says. It is a state machine without clock, goroutine or
@@ -16,11 +20,11 @@ type Pipe[M any] struct {
 	count   uint64
 	stats   Stats
 
-	ring    ring[*flight[M]] // in order
-	loose   []looseRef[M]    // a heap of those that are not
-	holds   []hold[M]        // of the stages that hold packets
-	pending []*flight[M]     // copies, which go on when the packet at work is done with
-	pool    []*flight[M]     // unused
+	ring    fifo.Queue[*flight[M]] // in order
+	loose   []looseRef[M]          // a heap of those that are not
+	holds   []hold[M]              // of the stages that hold packets
+	pending []*flight[M]           // copies, which go on when the packet at work is done with
+	pool    []*flight[M]           // unused
 
 	out, noted Packet[M] // what Arrive and Note are shown
 }
@@ -86,7 +90,7 @@ func NewPipe[M any](c Carrier[M], p *Program, seq *uint64) *Pipe[M] {
 func (x *Pipe[M]) Set(p *Program) {
 	p.core.memory = x.carrier
 	x.prog = p
-	x.holds = slices.DeleteFunc(x.holds, func(h hold[M]) bool { return h.ring.n == 0 })
+	x.holds = slices.DeleteFunc(x.holds, func(h hold[M]) bool { return h.ring.Len() == 0 })
 	for i, s := range p.stages {
 		if h, ok := s.(holder); ok {
 			x.holds = append(x.holds, hold[M]{holder: h, prog: p, stage: uint8(i)})

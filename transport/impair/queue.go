@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"protean/transport"
+	"protean/transport/internal/fifo"
 )
 
 // A queue is a queue of the decorator.
@@ -22,12 +23,12 @@ type queue struct {
 	iface   transport.Interface // that event points to
 
 	// Guarded by the transport's lock.
-	ready   ring[arrival] // to be delivered
-	notes   ring[transport.Event]
+	ready   fifo.Queue[arrival] // to be delivered
+	notes   fifo.Queue[transport.Event]
 	current []byte // what is being delivered, nil if the transport below does it
 	lent    lent
-	starved bool          // somebody was told ErrNoSlots
-	backlog ring[outwait] // to be sent
+	starved bool                // somebody was told ErrNoSlots
+	backlog fifo.Queue[outwait] // to be sent
 
 	sending sync.Mutex // the side of the queue below that sends; before the transport's lock
 	batch   transport.Batch
@@ -63,7 +64,7 @@ func (q *queue) Wait(until time.Time) error {
 	defer t.leave()
 	t.catchUp()
 	t.mu.Lock()
-	now := q.ready.n > 0 || q.notes.n > 0
+	now := q.ready.Len() > 0 || q.notes.Len() > 0
 	if q.starved && q.room() {
 		q.starved, now = false, true
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"protean/transport/internal/fifo"
 )
 
 // Rate is a line of limited speed with a queue before it. A packet that finds
@@ -117,7 +119,7 @@ func (r Rate) compile(c *compiler) runner {
 type rate struct {
 	line
 	packets, bytes int
-	waiting        ring[wait]
+	waiting        fifo.Queue[wait]
 	queued         int // bytes in waiting
 }
 
@@ -131,24 +133,24 @@ func (r *rate) timed() bool { return true }
 
 func (r *rate) reset() {
 	r.line.reset()
-	r.waiting, r.queued = ring[wait]{}, 0
+	r.waiting, r.queued = fifo.Queue[wait]{}, 0
 }
 
 func (r *rate) pass(u *unit, c *core) verdict {
 	now, size := u.at, len(u.data)
-	for r.waiting.n > 0 && r.waiting.at(0).start <= now {
-		r.queued -= r.waiting.at(0).size
-		r.waiting.drop()
+	for r.waiting.Len() > 0 && r.waiting.At(0).start <= now {
+		r.queued -= r.waiting.At(0).size
+		r.waiting.Drop()
 	}
 	if !r.carries(size) {
 		return c.queueDrop()
 	}
 	start := r.start(size, now)
 	if start > now {
-		if r.waiting.n >= r.packets || r.bytes > 0 && r.queued+size > r.bytes {
+		if r.waiting.Len() >= r.packets || r.bytes > 0 && r.queued+size > r.bytes {
 			return c.queueDrop()
 		}
-		*r.waiting.add() = wait{start, size}
+		*r.waiting.Add() = wait{start, size}
 		r.queued += size
 	}
 	u.at = r.take(size, start)

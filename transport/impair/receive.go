@@ -31,7 +31,7 @@ func (r receiving) Arrive(p *Packet[incoming]) {
 		r.memory.put(p.Data)
 		return
 	}
-	*q.ready.add() = arrival{pk, p.Data}
+	*q.ready.Add() = arrival{pk, p.Data}
 	q.inner.Wake()
 }
 
@@ -117,7 +117,7 @@ func (c *collector) Deliver(p *transport.Packet) {
 	mend(p)
 	t.mu.Lock()
 	number := t.in.Offer(len(p.Data))
-	if t.in.Stats().InFlight+uint64(q.ready.n) >= uint64(t.limit) {
+	if t.in.Stats().InFlight+uint64(q.ready.Len()) >= uint64(t.limit) {
 		t.in.Refuse(QueueDropped)
 		t.received(len(p.Data))
 		t.stats.Dropped[transport.QueueFull]++
@@ -126,7 +126,7 @@ func (c *collector) Deliver(p *transport.Packet) {
 	}
 	o, out := Kept, []byte(nil)
 	switch {
-	case q.ready.n > 0:
+	case q.ready.Len() > 0:
 		t.in.Push(number, p.Data, false, incoming{q, *p}, t.read())
 	case t.cleanIn: // it needs no time
 		o, out = t.in.Through(number, p.Data, incoming{q, *p}, t.now)
@@ -233,9 +233,9 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 func (q *queue) tell(s transport.Sink) {
 	t := q.t
 	t.mu.Lock()
-	for q.notes.n > 0 {
-		q.event = *q.notes.at(0)
-		q.notes.drop()
+	for q.notes.Len() > 0 {
+		q.event = *q.notes.At(0)
+		q.notes.Drop()
 		t.mu.Unlock()
 		s.Event(&q.event)
 		t.mu.Lock()
@@ -248,17 +248,17 @@ func (q *queue) deliverReady(c *collector, limit int) {
 	t := q.t
 	for {
 		t.mu.Lock()
-		if t.closed || c.delivered >= limit || q.ready.n == 0 {
+		if t.closed || c.delivered >= limit || q.ready.Len() == 0 {
 			t.mu.Unlock()
 			return
 		}
-		a := *q.ready.at(0)
+		a := *q.ready.At(0)
 		if !t.bound(&a.p) {
 			q.discardFirst(transport.NoHandler)
 			t.mu.Unlock()
 			continue
 		}
-		q.ready.drop()
+		q.ready.Drop()
 		q.current = a.data
 		c.packet = a.p
 		q.deliver(c, &c.packet)
@@ -267,22 +267,22 @@ func (q *queue) deliverReady(c *collector, limit int) {
 
 // discard drops the packets that wait but are not bound any longer.
 func (q *queue) discard() {
-	for range q.ready.n {
-		a := *q.ready.at(0)
+	for range q.ready.Len() {
+		a := *q.ready.At(0)
 		if !q.t.bound(&a.p) {
 			q.discardFirst(transport.Closed)
 			continue
 		}
-		q.ready.drop()
-		*q.ready.add() = a
+		q.ready.Drop()
+		*q.ready.Add() = a
 	}
 }
 
 // discardFirst drops the first packet that waits.
 func (q *queue) discardFirst(reason transport.DropReason) {
 	t := q.t
-	a := *q.ready.at(0)
-	q.ready.drop()
+	a := *q.ready.At(0)
+	q.ready.Drop()
 	t.received(len(a.p.Data))
 	t.stats.Dropped[reason]++
 	t.memory.put(a.data)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"protean/transport/internal/fifo"
 )
 
 // Reorder holds packets back, so that others overtake them: each with
@@ -101,7 +103,7 @@ func (r *holdBack) pass(u *unit, c *core) verdict {
 type distance struct {
 	reorder
 	passed uint64
-	held   ring[heldPacket]
+	held   fifo.Queue[heldPacket]
 }
 
 type heldPacket struct {
@@ -110,24 +112,24 @@ type heldPacket struct {
 }
 
 func (r *distance) timed() bool { return true }
-func (r *distance) reset()      { r.held = ring[heldPacket]{} }
+func (r *distance) reset()      { r.held = fifo.Queue[heldPacket]{} }
 
 func (r *distance) pass(u *unit, c *core) verdict {
 	if r.holds(u, c) {
-		*r.held.add() = heldPacket{r.passed + uint64(r.Distance), addTime(u.at, int64(r.Hold))}
+		*r.held.Add() = heldPacket{r.passed + uint64(r.Distance), addTime(u.at, int64(r.Hold))}
 		return keep
 	}
 	r.passed++
 	return goOn
 }
 
-func (r *distance) due(int64) int64 { return r.held.at(0).until }
+func (r *distance) due(int64) int64 { return r.held.At(0).until }
 
 func (r *distance) decide(u *unit, c *core, _ bool) verdict {
-	h := r.held.at(0)
+	h := r.held.At(0)
 	if r.passed < h.passed && c.now < h.until {
 		return keep
 	}
-	r.held.drop()
+	r.held.Drop()
 	return goOn
 }

@@ -37,7 +37,7 @@ func (s sending) Arrive(p *Packet[outgoing]) {
 		s.memory.put(p.Data)
 		return
 	}
-	*p.Meta.q.backlog.add() = outwait{p.Data, p.Meta}
+	*p.Meta.q.backlog.Add() = outwait{p.Data, p.Meta}
 }
 
 // Note implements [Carrier].
@@ -82,7 +82,7 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 // room reports whether there are slots.
 func (q *queue) room() bool {
 	t := q.t
-	return q.lent.n < t.caps.Batch && t.out.Stats().InFlight+uint64(q.backlog.n) < uint64(t.limit)
+	return q.lent.n < t.caps.Batch && t.out.Stats().InFlight+uint64(q.backlog.Len()) < uint64(t.limit)
 }
 
 // Commit implements [transport.Queue]. Of an IPv4 header whose checksum or total
@@ -230,7 +230,7 @@ func (q *queue) commit(s *transport.Slot) error {
 	}
 	meta := outgoing{q, s.IfIndex, s.Frag, s.Stamp, verify, s.Cookie}
 	o, out := Kept, []byte(nil)
-	if q.backlog.n == 0 {
+	if q.backlog.Len() == 0 {
 		o, out = t.out.Through(number, s.Data, meta, t.read())
 	} else {
 		t.out.Push(number, s.Data, false, meta, t.read())
@@ -252,7 +252,7 @@ func (q *queue) commit(s *transport.Slot) error {
 				out, changed = t.memory.get(len(s.Data)), true
 				copy(out, s.Data)
 			}
-			*q.backlog.add() = outwait{out, meta}
+			*q.backlog.Add() = outwait{out, meta}
 			err = nil
 		} else if changed {
 			t.memory.put(out)

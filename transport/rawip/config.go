@@ -158,9 +158,9 @@ func (c *Config) withDefaults() (Config, error) {
 	case d.Checksum6 && (d.Checksum6Offset < 0 || d.Checksum6Offset%2 != 0 || d.Checksum6Offset > 65533):
 		return d, unsupported("this value of Config.Checksum6Offset")
 	case d.Local4.IsValid() && (!d.Local4.Is4() || !d.V4 && !both):
-		return d, addrError("Local4 is not an address of a selected family, IPv4", d.Local4)
+		return d, addrError("bind", "Local4 is not an address of a selected family, IPv4", d.Local4)
 	case d.Local6.IsValid() && (!d.Local6.Is6() || d.Local6.Is4In6() || !d.V6 && !both):
-		return d, addrError("Local6 is not an address of a selected family, IPv6", d.Local6)
+		return d, addrError("bind", "Local6 is not an address of a selected family, IPv6", d.Local6)
 	}
 	return d, nil
 }
@@ -169,6 +169,6 @@ func unsupported(feature string) error {
 	return &transport.UnsupportedError{Transport: name, Feature: feature}
 }
 
-func addrError(why string, a netip.Addr) error {
-	return &net.OpError{Op: "bind", Net: name, Err: &net.AddrError{Err: why, Addr: a.String()}}
+func addrError(op, why string, a netip.Addr) error {
+	return &net.OpError{Op: op, Net: name, Err: &net.AddrError{Err: why, Addr: a.String()}}
 }

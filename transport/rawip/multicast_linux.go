@@ -5,6 +5,7 @@ package rawip
 import (
 	"net"
 	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -33,30 +34,19 @@ func (t *Transport) change(join bool, ifindex int, group netip.Addr, sources []n
 		return net.ErrClosed
 	}
 	defer t.calls.Leave()
-	all, err := t.memberships(ifindex, group, sources)
+	op := "leave"
+	if join {
+		op = "join"
+	}
+	all, err := t.memberships(op, ifindex, group, sources)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, m := range all {
-		if t.groups[m] == join {
-			if !join {
-				return opError("leave", "setsockopt", unix.EADDRNOTAVAIL)
-			}
-			continue
-		}
-		if err := t.apply(m, join); err != nil {
-			return err
-		}
-		if join {
-			t.groups[m] = true
-		} else {
-			delete(t.groups, m)
-		}
-		t.publishSources()
-	}
-	return nil
+	err = t.groups.Change(all, join, t.apply)
+	t.publishSources()
+	return opWrap(op, err)
 }
 
 // publishSources makes the source-specific IPv6 memberships known to excluded.
@@ -96,18 +86,18 @@ func (t *Transport) excluded(p *transport.Packet) bool {
 }
 
 // memberships checks the arguments of Join and Leave.
-func (t *Transport) memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]sockio.Membership, error) {
+func (t *Transport) memberships(op string, ifindex int, group netip.Addr, sources []netip.Addr) ([]sockio.Membership, error) {
 	if t.cfg.SendOnly {
 		return nil, unsupported("receiving with SendOnly")
 	}
 	all, err := sockio.Memberships(ifindex, group, sources)
 	switch group = group.Unmap(); {
 	case err != nil:
-		return nil, opWrap("bind", err)
+		return nil, opWrap(op, err)
 	case group.Is6() && !t.caps.V6 || group.Is4() && !t.caps.V4:
-		return nil, addrError("the transport does not carry its family", group)
+		return nil, addrError(op, "the transport does not carry its family", group)
 	case ifindex <= 0:
-		return nil, opError("join", "setsockopt", unix.ENODEV)
+		return nil, opError(op, "setsockopt", unix.ENODEV)
 	}
 	return all, nil
 }
@@ -121,9 +111,9 @@ func (t *Transport) apply(m sockio.Membership, join bool) error {
 			if s.v6 != m.Group.Is6() {
 				continue
 			}
-			if err := t.setMembership(m, s.fd, join); err != nil {
+			if err := m.Set(s.fd, join); err != nil {
 				for _, d := range done {
-					t.setMembership(m, d.fd, !join)
+					m.Set(d.fd, !join)
 				}
 				return err
 			}
@@ -141,10 +131,10 @@ func (t *Transport) apply(m sockio.Membership, join bool) error {
 	return t.ns.Do(func() error {
 		fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
-			return opError("join", "socket", err)
+			return os.NewSyscallError("socket", err)
 		}
 		defer unix.Close(fd)
-		return t.setMembership(m, fd, true)
+		return m.Set(fd, true)
 	})
 }
 
@@ -152,14 +142,10 @@ func (t *Transport) apply(m sockio.Membership, join bool) error {
 func (t *Transport) rejoin(s *sock) error {
 	for m := range t.groups {
 		if m.Group.Is6() == s.v6 {
-			if err := t.setMembership(m, s.fd, true); err != nil {
-				return err
+			if err := m.Set(s.fd, true); err != nil {
+				return opWrap("join", err)
 			}
 		}
 	}
 	return nil
-}
-
-func (t *Transport) setMembership(m sockio.Membership, fd int, join bool) error {
-	return opWrap("join", m.Set(fd, join))
 }

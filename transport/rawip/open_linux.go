@@ -40,7 +40,7 @@ func start(c Config, sockets func(t *Transport) error) (*Transport, error) {
 		ns:     ns,
 		calls:  sockio.NewGate(),
 		bound:  make(map[uint8]*binding),
-		groups: make(map[sockio.Membership]bool),
+		groups: make(sockio.Groups),
 	}
 	if err = sockets(t); err == nil {
 		t.setCaps()

@@ -34,7 +34,7 @@ func (t *Transport) route(dst netip.Addr, ifindex int) (transport.Route, error) 
 	v6 := dst.Is6()
 	switch {
 	case !dst.IsValid():
-		return transport.Route{}, addrError("it is not valid", dst)
+		return transport.Route{}, addrError("route", "it is not valid", dst)
 	case v6 && !t.caps.V6 || !v6 && !t.caps.V4:
 		return transport.Route{}, opError("route", "socket", unix.EAFNOSUPPORT)
 	}

@@ -166,7 +166,8 @@ func TestJoinRefusesWhatCannotBe(t *testing.T) {
 		"a source of the other family":    both.Join(index, addr("232.1.1.1"), addr("::1")),
 		"a source that is not an address": both.Join(index, addr("232.1.1.1"), transport.Route{}.Src),
 	} {
-		if !errors.As(err, &a) {
+		var op *net.OpError
+		if !errors.As(err, &a) || !errors.As(err, &op) || op.Op != "join" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -175,6 +176,10 @@ func TestJoinRefusesWhatCannotBe(t *testing.T) {
 			if err := both.Join(i, addr(g)); !isErrno(err, unix.ENODEV) {
 				t.Errorf("interface %d, group %s: %v, want ENODEV", i, g, err)
 			}
+		}
+		var op *net.OpError
+		if err := both.Leave(index, addr(g)); !isErrno(err, unix.EADDRNOTAVAIL) || !errors.As(err, &op) || op.Op != "leave" {
+			t.Errorf("group %s, left without having been joined: %v", g, err)
 		}
 	}
 	if after := files(t); after != before {

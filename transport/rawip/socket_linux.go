@@ -90,7 +90,7 @@ func (t *Transport) zone(a netip.Addr) (uint32, error) {
 	}
 	n, err := sockio.Zone(t.ns, a.Zone())
 	if err != nil {
-		return 0, addrError("its zone is not an interface", a)
+		return 0, addrError("bind", "its zone is not an interface", a)
 	}
 	return uint32(n), nil
 }

@@ -38,7 +38,7 @@ type Transport struct {
 	// waiting for another call.
 	mu     sync.Mutex
 	bound  map[uint8]*binding
-	groups map[sockio.Membership]bool
+	groups sockio.Groups
 	passed passed
 
 	router *route.Kernel

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"protean/transport"
+	"protean/transport/internal/fifo"
 )
 
 // asking is a neighbour that a kernel asks for, and the packets that wait for
@@ -15,7 +16,7 @@ type asking struct {
 	out   *direction
 	label label
 	src   source // when it ends
-	wait  ring[waiting]
+	wait  fifo.Queue[waiting]
 }
 
 // A waiting is a packet to a neighbour that is asked for.
@@ -46,12 +47,12 @@ func (nd *Node) ask(buf []byte, out *direction, l *label) {
 		nd.net.schedule(&a.src, addTime(nd.net.clock(), int64(k.cfg.AskFor)))
 	}
 	a := k.asking[i]
-	if a.wait.n == maxWaiting {
-		old := *a.wait.at(0)
-		a.wait.drop()
+	if a.wait.Len() == maxWaiting {
+		old := *a.wait.At(0)
+		a.wait.Drop()
 		nd.lose(old.buf, out)
 	}
-	a.wait.push(waiting{buf, *l})
+	a.wait.Push(waiting{buf, *l})
 }
 
 // end is the end of asking: the packets go out if the neighbour has come, and
@@ -61,9 +62,9 @@ func (a *asking) end() {
 	k := nd.kernel
 	k.asking = slices.DeleteFunc(k.asking, func(o *asking) bool { return o == a })
 	p := a.out.from
-	for a.wait.n > 0 {
-		w := *a.wait.at(0)
-		a.wait.drop()
+	for a.wait.Len() > 0 {
+		w := *a.wait.At(0)
+		a.wait.Drop()
 		switch {
 		case p.out != a.out: // it was disconnected meanwhile
 			nd.lose(w.buf, a.out)
@@ -79,9 +80,9 @@ func (a *asking) end() {
 func (a *asking) giveUp(k *kernel) {
 	k.asking = slices.DeleteFunc(k.asking, func(o *asking) bool { return o == a })
 	a.node.net.heap.remove(&a.src)
-	for a.wait.n > 0 {
-		a.node.lose(a.wait.at(0).buf, a.out)
-		a.wait.drop()
+	for a.wait.Len() > 0 {
+		a.node.lose(a.wait.At(0).buf, a.out)
+		a.wait.Drop()
 	}
 }
 

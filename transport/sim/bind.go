@@ -59,11 +59,11 @@ func (t *Transport) bound(pk *transport.Packet) bool {
 
 // discard drops the packets that wait but are not bound any longer.
 func (t *Transport) discard() {
-	for range t.arrivals.n {
-		a := *t.arrivals.at(0)
-		t.arrivals.drop()
+	for range t.arrivals.Len() {
+		a := *t.arrivals.At(0)
+		t.arrivals.Drop()
 		if t.bound(&a.pk) {
-			t.arrivals.push(a)
+			t.arrivals.Push(a)
 			continue
 		}
 		t.stats.Received++

@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"protean/transport/internal/fifo"
 )
 
 // This file drives a network in a testing/synctest bubble, where programs have
@@ -89,9 +91,9 @@ func (n *Network) turn() (f func(), busy bool) {
 		n.advance(now)
 	}
 	for {
-		for n.runnable.n > 0 {
-			t := *n.runnable.at(0)
-			n.runnable.drop()
+		for n.runnable.Len() > 0 {
+			t := *n.runnable.At(0)
+			n.runnable.Drop()
 			t.queued = false
 			n.last = t
 			n.watch(t.polled)
@@ -142,7 +144,7 @@ func (n *Network) halt() {
 	for n.heap.len() > 0 {
 		n.heap.remove(n.heap.top().src)
 	}
-	n.runnable = ring[*Transport]{}
+	n.runnable = fifo.Queue[*Transport]{}
 	for _, nd := range n.order {
 		for _, t := range nd.handles {
 			t.closed = true
@@ -190,9 +192,9 @@ func (n *Network) settle() {
 }
 
 func (t *Transport) settle(now int64) {
-	for t.outbox.n > 0 {
-		o := *t.outbox.at(0)
-		t.outbox.drop()
+	for t.outbox.Len() > 0 {
+		o := *t.outbox.At(0)
+		t.outbox.Drop()
 		t.post(&o, now)
 	}
 	if len(t.rearmed) > 1 { // several goroutines may have armed them

@@ -2,7 +2,11 @@
 
 package sim
 
-import "runtime"
+import (
+	"runtime"
+
+	"protean/transport/internal/fifo"
+)
 
 // Close implements [transport.Transport]. What was committed is on its way
 // already and arrives.
@@ -51,7 +55,7 @@ func (t *Transport) free() {
 	t.discard()
 	t.stepper = nil
 	t.net.heap.remove(&t.timer)
-	t.arrivals, t.notes = ring[arrival]{}, ring[note]{}
+	t.arrivals, t.notes = fifo.Queue[arrival]{}, fifo.Queue[note]{}
 	for i, buf := range t.lent.bufs {
 		// The caller may still hold the slot, so the memory is not used again.
 		if buf != nil {

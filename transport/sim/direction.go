@@ -2,7 +2,10 @@
 
 package sim
 
-import "protean/transport/impair"
+import (
+	"protean/transport/impair"
+	"protean/transport/internal/fifo"
+)
 
 // A direction carries packets from one port to another: half a link, or a
 // node's loopback interface. What happens to them is up to a pipe.
@@ -17,10 +20,10 @@ type direction struct {
 	pipe *impair.Pipe[label]
 	src  source // happens when the pipe is to be called
 
-	unsent ring[leaving] // packets that have not left the sender
-	dead   []span        // packets that had not when it crashed
-	apart  uint64        // packets that came out of the pipe, but did not arrive: a partition
-	dark   uint64        // the same: one of the ends has crashed
+	unsent fifo.Queue[leaving] // packets that have not left the sender
+	dead   []span              // packets that had not when it crashed
+	apart  uint64              // packets that came out of the pipe, but did not arrive: a partition
+	dark   uint64              // the same: one of the ends has crashed
 }
 
 // newDirection returns a direction without its pipe.

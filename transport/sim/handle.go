@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"protean/transport"
+	"protean/transport/internal/fifo"
 )
 
 // A Transport is a handle on a node: what a program there has opened. A node
@@ -30,8 +31,8 @@ type Transport struct {
 	claims  []claim
 	stats   transport.Stats
 
-	arrivals ring[arrival]
-	notes    ring[note]
+	arrivals fifo.Queue[arrival]
+	notes    fifo.Queue[note]
 	lost     uint64 // since the last PacketsLost
 	lent     lent
 	stamps   int  // asked for and not received yet
@@ -45,7 +46,7 @@ type Transport struct {
 	rank    int // among the handles of the node
 	touched bool
 	look    bool // its goroutine is to be woken
-	outbox  ring[posted]
+	outbox  fifo.Queue[posted]
 	rearmed []*Timer
 	timers  int  // ever made
 	sending bool // Commit waits for quiet

@@ -5,7 +5,6 @@ package sim
 import (
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
@@ -42,32 +41,6 @@ func TestHeapKeepsTheOrderOfTimeThenSequence(t *testing.T) {
 		}
 		if h.len() != len(model) {
 			t.Fatalf("%d events, want %d", h.len(), len(model))
-		}
-	}
-}
-
-func TestRingIsFirstInFirstOut(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
-	var q ring[int]
-	var model []int
-	for i := range 10000 {
-		if r.IntN(100) < 52 {
-			if i%2 == 0 {
-				q.push(i)
-			} else {
-				*q.add() = i
-			}
-			model = append(model, i)
-		} else if len(model) > 0 {
-			q.drop()
-			model = model[1:]
-		}
-		var all []int
-		for k := range q.n {
-			all = append(all, *q.at(k))
-		}
-		if !slices.Equal(all, model) {
-			t.Fatalf("%v, want %v", all, model)
 		}
 	}
 }

@@ -5,6 +5,8 @@ package sim
 import (
 	"net"
 	"slices"
+
+	"protean/transport/internal/fifo"
 )
 
 // Crash takes the node's power away. Its handles are closed, with all that
@@ -104,10 +106,10 @@ type span struct{ from, to uint64 }
 
 // leaves notes when a packet will have left the sender.
 func (d *direction) leaves(number uint64, left, now int64) {
-	for d.unsent.n > 0 && d.unsent.at(0).left <= now {
-		d.unsent.drop()
+	for d.unsent.Len() > 0 && d.unsent.At(0).left <= now {
+		d.unsent.Drop()
 	}
-	d.unsent.push(leaving{number, left})
+	d.unsent.Push(leaving{number, left})
 }
 
 // powerCut loses the packets that have not left the sender: on a loopback
@@ -117,15 +119,15 @@ func (d *direction) powerCut(now int64) {
 		d.cut()
 		return
 	}
-	for d.unsent.n > 0 && d.unsent.at(0).left <= now {
-		d.unsent.drop()
+	for d.unsent.Len() > 0 && d.unsent.At(0).left <= now {
+		d.unsent.Drop()
 	}
-	if d.unsent.n == 0 {
+	if d.unsent.Len() == 0 {
 		return
 	}
-	first, last := d.unsent.at(0).number, d.unsent.at(d.unsent.n-1).number
+	first, last := d.unsent.At(0).number, d.unsent.At(d.unsent.Len()-1).number
 	d.dead = append(d.dead, span{first, last + 1})
-	d.unsent = ring[leaving]{}
+	d.unsent = fifo.Queue[leaving]{}
 	d.pipe.Reset()
 }
 

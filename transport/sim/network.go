@@ -13,6 +13,7 @@ import (
 
 	"protean/proto/frag"
 	"protean/transport"
+	"protean/transport/internal/fifo"
 )
 
 const (
@@ -59,7 +60,7 @@ type Network struct {
 
 	// Stepped.
 	running  bool
-	runnable ring[*Transport]
+	runnable fifo.Queue[*Transport]
 	steps    int      // taken at now
 	seen     []string // the last of them, if the limit is near
 	last     *Transport

@@ -197,11 +197,11 @@ func (nd *Node) linkChanged(p *Port) {
 // for each, also if nobody receives. An interface that is removed does not change
 // any more.
 func (t *Transport) noteLink(now *transport.Interface) {
-	for i := range t.notes.n {
-		if n := t.notes.at(i); n.kind == transport.LinkChanged && n.iface.Index == now.Index {
+	for i := range t.notes.Len() {
+		if n := t.notes.At(i); n.kind == transport.LinkChanged && n.iface.Index == now.Index {
 			n.iface = now
 			return
 		}
 	}
-	t.notes.push(note{kind: transport.LinkChanged, iface: now})
+	t.notes.Push(note{kind: transport.LinkChanged, iface: now})
 }

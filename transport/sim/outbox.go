@@ -25,7 +25,7 @@ func (t *Transport) enqueueOut(o posted, data []byte, whole bool) {
 	if o.stamp {
 		t.stamps++
 	}
-	t.outbox.push(o)
+	t.outbox.Push(o)
 	t.touch()
 }
 

@@ -69,9 +69,9 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		case t.lost > 0:
 			q.ev = transport.Event{Kind: transport.PacketsLost, Lost: t.lost}
 			t.lost = 0
-		case t.notes.n > 0:
+		case t.notes.Len() > 0:
 			q.nextNote()
-		case n < limit && t.arrivals.n > 0:
+		case n < limit && t.arrivals.Len() > 0:
 			q.nextArrival()
 			n++
 			mu.Unlock()
@@ -96,9 +96,9 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 // nextArrival makes the first packet that waits the current one.
 func (q *queue) nextArrival() {
 	t := q.t
-	a := t.arrivals.at(0)
+	a := t.arrivals.At(0)
 	q.cur = *a
-	t.arrivals.drop()
+	t.arrivals.Drop()
 	t.stats.Received++
 	t.stats.ReceivedBytes += uint64(len(q.cur.pk.Data))
 	t.stats.Delivered++
@@ -118,8 +118,8 @@ func (q *queue) settle() {
 // nextNote makes the first note the current event.
 func (q *queue) nextNote() {
 	t := q.t
-	q.note = *t.notes.at(0)
-	t.notes.drop()
+	q.note = *t.notes.At(0)
+	t.notes.Drop()
 	q.ev = transport.Event{Kind: q.note.kind}
 	switch q.note.kind {
 	case transport.PacketSent:
@@ -159,7 +159,7 @@ func (q *queue) Wait(until time.Time) error {
 		switch {
 		case t.closed:
 			return net.ErrClosed
-		case q.woken, t.arrivals.n > 0, t.notes.n > 0, t.lost > 0:
+		case q.woken, t.arrivals.Len() > 0, t.notes.Len() > 0, t.lost > 0:
 			q.woken = false
 			return nil
 		case q.expired:

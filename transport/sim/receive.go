@@ -173,22 +173,22 @@ type arrival struct {
 }
 
 func (t *Transport) enqueue(pk *transport.Packet, buf []byte) {
-	if t.arrivals.n >= t.limit {
+	if t.arrivals.Len() >= t.limit {
 		t.overflow(pk)
 		t.net.bufs.put(buf)
 		return
 	}
-	a := t.arrivals.add()
+	a := t.arrivals.Add()
 	a.pk, a.buf = *pk, buf
 	t.ready()
 }
 
 func (t *Transport) enqueueCopy(pk *transport.Packet) {
-	if t.arrivals.n >= t.limit {
+	if t.arrivals.Len() >= t.limit {
 		t.overflow(pk)
 		return
 	}
-	a := t.arrivals.add()
+	a := t.arrivals.Add()
 	a.pk = *pk
 	a.buf = t.net.bufs.get(len(pk.Data))
 	copy(a.buf, pk.Data)

@@ -141,7 +141,7 @@ func (t *Transport) stamped(st sent, at int64) {
 	if t.closed {
 		return
 	}
-	t.notes.push(note{kind: transport.PacketSent, sent: transport.Sent{
+	t.notes.Push(note{kind: transport.PacketSent, sent: transport.Sent{
 		Protocol: st.protocol, Cookie: st.cookie, Time: at, Source: transport.TimeUser,
 	}})
 	t.ready()

@@ -49,7 +49,7 @@ func (n *Network) Attach(t *Transport, s Stepper) error {
 func (t *Transport) run() {
 	if (t.stepper != nil || t.net.inBubble()) && !t.queued {
 		t.queued = true
-		t.net.runnable.push(t)
+		t.net.runnable.Push(t)
 	}
 }
 
@@ -149,7 +149,7 @@ func (n *Network) step(until int64) (bool, error) {
 		n.mu.Unlock()
 		return false, net.ErrClosed
 	}
-	if n.runnable.n == 0 {
+	if n.runnable.Len() == 0 {
 		if n.heap.len() == 0 || n.heap.top().at > until {
 			n.mu.Unlock()
 			return false, nil
@@ -161,20 +161,20 @@ func (n *Network) step(until int64) (bool, error) {
 		} else {
 			n.fire()
 		}
-		if n.runnable.n != 1 {
+		if n.runnable.Len() != 1 {
 			err := n.count()
 			n.mu.Unlock()
 			return true, err
 		}
 	}
-	t := *n.runnable.at(0)
+	t := *n.runnable.At(0)
 	n.last = t
 	n.watch(t.polled)
 	if err := n.count(); err != nil {
 		n.mu.Unlock()
 		return true, err
 	}
-	n.runnable.drop()
+	n.runnable.Drop()
 	t.queued = false
 	s, now := t.stepper, unix(n.now)
 	n.mu.Unlock()

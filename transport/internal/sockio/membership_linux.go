@@ -20,6 +20,32 @@ type Membership struct {
 	Group, Source netip.Addr
 }
 
+// Groups has the memberships of a transport.
+type Groups map[Membership]bool
+
+// Change makes all of them memberships, or none, by set, up to the first error of
+// it. To join twice is nothing; to leave what was not joined is an error around
+// EADDRNOTAVAIL.
+func (g Groups) Change(all []Membership, join bool, set func(m Membership, join bool) error) error {
+	for _, m := range all {
+		switch {
+		case g[m] && join:
+			continue
+		case !g[m] && !join:
+			return os.NewSyscallError("setsockopt", unix.EADDRNOTAVAIL)
+		}
+		if err := set(m, join); err != nil {
+			return err
+		}
+		if join {
+			g[m] = true
+		} else {
+			delete(g, m)
+		}
+	}
+	return nil
+}
+
 // Memberships checks the arguments of transport.Multicaster. The error is a
 // *net.AddrError.
 func Memberships(ifindex int, group netip.Addr, sources []netip.Addr) ([]Membership, error) {
