@@ -12,20 +12,24 @@ import (
 // immutable.
 type links struct {
 	all       []transport.Interface
-	broadcast map[netip.Addr]struct{} // subnet broadcast addresses
+	broadcast map[netip.Addr]struct{} // of subnets, and the limited one
+	octets    [256]bool               // that end one of them
 	minMTU    int                     // of the interfaces that are up; 0 if there is none
 }
 
 // setLinks replaces what the host knows of its interfaces.
 func (h *Host) setLinks(all []transport.Interface) {
-	l := &links{all: all, broadcast: map[netip.Addr]struct{}{}}
+	l := &links{all: all, broadcast: map[netip.Addr]struct{}{broadcast4: {}}}
+	l.octets[255] = true
 	for i := range all {
 		if it := &all[i]; it.Up && it.MTU > 0 && (l.minMTU == 0 || it.MTU < l.minMTU) {
 			l.minMTU = it.MTU
 		}
 		for _, p := range all[i].Prefixes {
 			if a := p.Addr(); a.Is4() && p.Bits() < 31 && all[i].Broadcast {
-				l.broadcast[lastAddr(p)] = struct{}{}
+				last := lastAddr(p)
+				l.broadcast[last] = struct{}{}
+				l.octets[last.As4()[3]] = true
 			}
 		}
 	}
@@ -114,8 +118,11 @@ func (h *Host) isLocal(p *Packet) bool {
 // isBroadcast reports whether this is the limited broadcast address, or that of
 // a subnet.
 func (l *links) isBroadcast(a netip.Addr) bool {
-	_, subnet := l.broadcast[a]
-	return subnet || a == broadcast4
+	if !a.Is4() || !l.octets[a.As4()[3]] {
+		return false // as most are, without a search
+	}
+	_, ok := l.broadcast[a]
+	return ok
 }
 
 // has reports whether an interface has this address.
