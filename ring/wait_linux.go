@@ -74,13 +74,13 @@ func (w *waiter) wait(until time.Time) error {
 		}
 	}
 	if w.woken.Swap(false) || w.ready() {
-		w.guard.Busy(time.Now())
+		w.guard.Busy(sysmon.Now())
 		return nil
 	}
 	w.guard.Yield()
 	w.failed = nil
 	err := w.raw.Read(w.check)
-	w.guard.Parked(time.Now())
+	w.guard.Parked(sysmon.Now())
 	switch {
 	case w.failed != nil:
 		return w.failed

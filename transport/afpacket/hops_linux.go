@@ -95,6 +95,12 @@ func (h *hops) lookup(dst netip.Addr) (route.Route, error) {
 	return h.routes.Lookup(dst, h.t.link.index)
 }
 
+// generation returns numbers that change with what find would answer, but for what
+// the kernel does not announce: the path MTUs that it learns.
+func (h *hops) generation() (routes, neighs uint64) {
+	return h.routes.Generation(), h.neighs.Generation()
+}
+
 // find returns where packets to dst go. The error is a *net.OpError.
 func (h *hops) find(dst netip.Addr) (hop, error) {
 	t := h.t

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"protean/ring/sysmon"
 	"protean/transport"
 	"protean/transport/internal/pace"
 	"protean/transport/internal/sockio"
@@ -88,8 +89,9 @@ func (q *queue) close(wg *sync.WaitGroup) {
 // there is anything to do for Recv or to return for from Wait.
 func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
-	r.fresh = true
-	for i := range r.events[:q.Events(r.events[:], d)] {
+	r.fresh, r.single = true, nil
+	n := q.Events(r.events[:], d)
+	for i := range r.events[:n] {
 		switch e := &r.events[i]; {
 		case e.Fd == sendID:
 			r.room = true
@@ -98,6 +100,9 @@ func (q *queue) poll(d time.Duration) bool {
 		default:
 			s := q.sources[e.Fd]
 			s.ready = true
+			if n == 1 && s.rx == nil {
+				r.single = s
+			}
 			if e.Events&unix.EPOLLERR != 0 {
 				q.failed(s)
 			}
@@ -129,6 +134,25 @@ func (q *queue) due() bool {
 		}
 	}
 	return false
+}
+
+// soon is due, or without a ring a look whether there is another packet where the
+// last one was.
+func (q *queue) soon() bool { return q.due() || q.again() }
+
+// again takes what packets there are from the source that had the last ones, if it
+// was the only one, and reports whether there are any.
+func (q *queue) again() bool {
+	src := q.rx.single
+	if src == nil || !q.rx.guess.Try() {
+		return false
+	}
+	errno := src.fetch(len(src.msg.Hdr))
+	if errno != 0 && errno != unix.EAGAIN {
+		q.failed(src) // one that goes on comes again
+	}
+	q.rx.guess.Found(src.have > 0)
+	return src.have > 0
 }
 
 // Wait implements [transport.Queue].
@@ -182,7 +206,8 @@ func (q *queue) tryLater() {
 // await is poll with a moment for packets to come. The blocks of a V3 ring come
 // so seldom that it would be in vain.
 func (q *queue) await(until time.Time) bool {
-	if now := time.Now(); now.Sub(q.rx.asked) > askEvery {
+	now := sysmon.Now()
+	if now-q.rx.asked > askEvery {
 		q.rx.asked = now
 		q.readDrops()
 	}
@@ -192,7 +217,7 @@ func (q *queue) await(until time.Time) bool {
 				until = retry
 			}
 		}
-		return q.Linger(&q.pacer, until, q.rx.taken, q.due, q.poll)
+		return q.Linger(&q.pacer, now, until, q.rx.taken, q.soon, q.poll)
 	}
 	return q.waiting() && q.poll(0) // if nothing is, Block asks the kernel
 }

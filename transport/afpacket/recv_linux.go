@@ -11,6 +11,7 @@ import (
 	"protean/proto/wire"
 	"protean/ring"
 	"protean/transport"
+	"protean/transport/internal/pace"
 )
 
 // A receiver hands packets on one by one. It is owned by the goroutine in Recv
@@ -34,8 +35,11 @@ type receiver struct {
 	taken    uint64 // packets in all
 	turn     uint   // the source that comes first next time
 
-	unasked int       // calls of Recv since poll
-	asked   time.Time // when drops were read last
+	unasked int           // calls of Recv since poll
+	asked   time.Duration // when drops were read last
+
+	single *source    // without a ring: poll found it alone to have packets, and nothing else
+	guess  pace.Guess // whether it has more
 
 	known known // of the policy in force
 }
@@ -75,13 +79,13 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 }
 
 // pollEvery is how many calls of Recv in a row may go by without asking the kernel
-// for events, as long as a ring has packets.
+// for events, as long as there are packets.
 const pollEvery = 16
 
-// waiting reports whether a ring has packets.
+// waiting reports whether a ring has packets, or again has found some.
 func (q *queue) waiting() bool {
 	for _, s := range q.sources {
-		if s.rx != nil && s.rx.Ready() {
+		if s.rx == nil && s.next < s.have || s.rx != nil && s.rx.HasNext() {
 			return true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/proto/wire"
+	"protean/ring/sysmon"
 	"protean/transport"
 	"protean/transport/internal/sockio"
 )
@@ -52,7 +53,8 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	n = max(n, 0)
 	x.give(b.Slots[n:])
 	b.Truncate(n)
-	x.last, x.source, x.policy = hopAt{}, q.t.hardwareAddr(), q.t.policy.Load()
+	x.source, x.policy, x.now = q.t.hardwareAddr(), q.t.policy.Load(), sysmon.Now()
+	x.last.fresh = false
 	var out outcome
 	if x.ring.tx != nil {
 		sent, err = x.ring.commit(q, b.Slots, &out)

@@ -73,7 +73,7 @@ func (s *source) close() {
 // waiting reports whether there may be packets.
 func (s *source) waiting() bool {
 	if s.rx != nil {
-		return s.rx.Ready()
+		return s.rx.HasNext()
 	}
 	return s.ready || s.next < s.have
 }
@@ -83,8 +83,7 @@ func (s *source) waiting() bool {
 func (s *source) fetch(want int) unix.Errno {
 	want = min(want, len(s.msg.Hdr))
 	s.next, s.have = 0, 0
-	s.msg.Rearm(want)
-	n, errno := sockio.Recvmmsg(s.fd, s.msg.Hdr[:want])
+	n, errno := s.msg.Receive(s.fd, want)
 	s.have = n
 	s.ready = n == want || errno != 0 && errno != unix.EAGAIN
 	return errno

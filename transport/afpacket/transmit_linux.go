@@ -4,6 +4,7 @@ package afpacket
 
 import (
 	"net/netip"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -24,8 +25,9 @@ type transmitter struct {
 	cooked     bool
 	header     int // bytes of link header to write
 	addressLen uint8
-	source     wire.MAC // of the interface, and
-	policy     *policy  // which sources have others, in the Commit under way
+	source     wire.MAC      // of the interface, and
+	policy     *policy       // which sources have others, in the Commit under way
+	now        time.Duration // when that began, by sysmon.Now
 	last       hopAt
 
 	ring     ringSender // with Config.TxRing
@@ -153,17 +155,28 @@ func (x *transmitter) putHeader(frame, packet []byte, mac wire.MAC) {
 }
 
 // A hopAt is the last answer of hops, for runs of packets to one destination. It
-// holds within one Commit.
+// holds within one Commit, and then for as long as nothing of it has changed.
 type hopAt struct {
-	dst netip.Addr
-	hop hop
+	dst   netip.Addr
+	hop   hop
+	fresh bool          // looked up, or looked at again, in the Commit under way
+	since time.Duration // when it was looked up, by sysmon.Now
+
+	routes, neighs uint64 // of which generation it is
 }
+
+// hopLife is for how long an answer is used without looking it up again. That
+// takes as much time as the rest of sending, where packets are sent one by one.
+const hopLife = 100 * time.Millisecond
 
 // find returns where packets to dst go, until the next call.
 func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
-	if x.last.dst == dst && x.last.hop.state == hopReady {
-		return &x.last.hop, nil
+	l := &x.last
+	if l.dst == dst && l.hop.state == hopReady && (l.fresh || x.holds(t, l)) {
+		l.fresh = true
+		return &l.hop, nil
 	}
+	routes, neighs := t.hops.generation() // before the answer, which may be newer
 	h, err := t.hops.find(dst)
 	if err != nil {
 		return nil, err
@@ -171,6 +184,13 @@ func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
 	if x.held.before(h.via) {
 		h.state = hopWaiting
 	}
-	x.last = hopAt{dst, h}
-	return &x.last.hop, nil
+	*l = hopAt{dst: dst, hop: h, fresh: true, since: x.now, routes: routes, neighs: neighs}
+	return &l.hop, nil
+}
+
+// holds reports whether an answer that was ready in an earlier Commit is as good as
+// a new one.
+func (x *transmitter) holds(t *Transport, l *hopAt) bool {
+	routes, neighs := t.hops.generation()
+	return l.routes == routes && l.neighs == neighs && x.now-l.since < hopLife && !x.held.before(l.hop.via)
 }

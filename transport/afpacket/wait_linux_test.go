@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"protean/ring/sysmon"
 	"protean/transport/internal/pace"
 	"protean/transport/netlab"
 )
@@ -69,9 +70,9 @@ func TestALongLingerEndsWhenADeviceIsWorthAnotherTry(t *testing.T) {
 		shortest := time.Hour
 		for range 100 { // whatever else the machine has to do
 			q.pacer = pace.Pacer{}
-			now := time.Now().Add(time.Hour) // so that the next wait is soon, however late
+			now := sysmon.Now() + time.Hour // so that the next wait is soon, however late
 			for i := range uint64(pace.Regular + 1) {
-				q.pacer.Next(now.Add(time.Duration(i)*pace.Linger), i+1)
+				q.pacer.Next(now+time.Duration(i)*pace.Linger, i+1)
 			}
 			q.rx.taken = pace.Regular + 2
 			q.tryLater()

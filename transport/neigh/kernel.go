@@ -103,6 +103,11 @@ func (k *Kernel) Lookup(hop netip.Addr, ifindex int) (LinkAddr, error) {
 	return k.ask(hop, ifindex)
 }
 
+// Generation returns a number that is another one after each change of what
+// Lookup would answer without an error: who keeps an address looks it up again
+// then.
+func (k *Kernel) Generation() uint64 { return k.nodes.gen.Load() }
+
 // current reports whether nothing is to be done but to return the answer.
 func (a *answer) current() bool {
 	switch a.err {
@@ -152,7 +157,7 @@ func (k *Kernel) ask(hop netip.Addr, ifindex int) (LinkAddr, error) {
 	}
 	n = k.nodes.add(hop, ifindex, &answer{err: ErrPending})
 	if u, ok, err := k.source.get(hop, ifindex); err == nil && ok && (u.state == valid || u.state == stale) {
-		n.answer.Store(&answer{addr: u.addr, stale: u.state == stale})
+		k.nodes.set(n, &answer{addr: u.addr, stale: u.state == stale})
 		if u.state == stale {
 			n.answer.Load().told.Store(true)
 			k.source.use(hop, ifindex)
@@ -186,7 +191,7 @@ func (k *Kernel) die(n *node, err error) {
 
 // set replaces an answer. The caller holds mu.
 func (k *Kernel) set(n *node, a *answer) {
-	if old := n.answer.Swap(a); old.timer != nil {
+	if old := k.nodes.set(n, a); old.timer != nil {
 		old.timer.Stop()
 	}
 }

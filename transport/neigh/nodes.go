@@ -14,7 +14,8 @@ import (
 type nodes struct {
 	buckets [1024]atomic.Pointer[node]
 	n       int
-	cursor  int // the bucket to make room in next
+	cursor  int           // the bucket to make room in next
+	gen     atomic.Uint64 // raised after each change of an answer
 }
 
 // A node is a hop. Its answer is replaced, never written.
@@ -61,12 +62,20 @@ func (t *nodes) add(hop netip.Addr, ifindex int, a *answer) *node {
 	return n
 }
 
+// set replaces an answer, and returns the one that was there.
+func (t *nodes) set(n *node, a *answer) *answer {
+	old := n.answer.Swap(a)
+	t.gen.Add(1)
+	return old
+}
+
 // remove takes a node out. Readers that stand on it find the way on.
 func (t *nodes) remove(n *node) {
 	for p := t.bucket(n.hop, n.ifindex); p.Load() != nil; p = &p.Load().next {
 		if p.Load() == n {
 			p.Store(n.next.Load())
 			t.n--
+			t.gen.Add(1)
 			return
 		}
 	}

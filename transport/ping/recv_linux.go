@@ -110,8 +110,7 @@ func (r *receiver) fetch(want int) {
 		// Errors of the network are told here once each, beside the error
 		// queue, which has them all.
 		for range 8 {
-			r.msg.Rearm(want)
-			got, errno = sockio.Recvmmsg(r.cur.fd, r.msg.Hdr[:want])
+			got, errno = r.msg.Receive(r.cur.fd, want)
 			if errno == 0 || errno == unix.EAGAIN {
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"protean/ring/sysmon"
 	"protean/transport"
 	"protean/transport/internal/pace"
 	"protean/transport/internal/sockio"
@@ -93,6 +94,7 @@ func (q *queue) poll(d time.Duration) bool {
 			}
 		}
 	}
+	r.single = len(r.ready) == 1 && n == 1
 	return len(r.ready) > 0 || len(r.errs) > 0 || r.stamps || q.due() || r.room
 }
 
@@ -100,6 +102,9 @@ func (q *queue) poll(d time.Duration) bool {
 func (q *queue) due() bool {
 	return q.rx.next < q.rx.have || q.links.changed || q.lost.Load() != q.rx.lostTold
 }
+
+// soon is due, or a look whether there is another packet where the last one was.
+func (q *queue) soon() bool { return q.due() || q.rx.again() }
 
 // Wait implements [transport.Queue].
 func (q *queue) Wait(until time.Time) error {
@@ -111,7 +116,7 @@ func (q *queue) Wait(until time.Time) error {
 		return nil
 	}
 	err := q.links.err
-	if err == nil && !q.Linger(&q.pacer, until, q.rx.taken, q.due, q.poll) {
+	if err == nil && !q.Linger(&q.pacer, sysmon.Now(), until, q.rx.taken, q.soon, q.poll) {
 		err = q.Block(until, q.rx.readable)
 	}
 	q.rx.room = false

@@ -9,6 +9,7 @@ import (
 
 	"protean/proto/wire"
 	"protean/transport"
+	"protean/transport/internal/pace"
 	"protean/transport/internal/sockio"
 )
 
@@ -26,12 +27,17 @@ type receiver struct {
 	fresh bool    // poll was not followed by Recv yet
 	room  bool    // a socket is writable again
 
+	single  bool       // poll found one socket with packets, and nothing else
+	guess   pace.Guess // whether that has more
+	unasked int        // calls of Recv since poll
+
 	reports sockio.ErrorReader
 	stamps  bool // there are transmit stamps to read
 	budget  int  // of messages from error queues, in the Recv in progress
 
 	// Packets from next to have, taken from cur, are still to be delivered:
-	// more than none between two calls of Recv only after a panic in Deliver.
+	// more than none between two calls of Recv only by again, or after a panic in
+	// Deliver.
 	cur        *sock
 	next, have int
 
@@ -81,10 +87,12 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		return 0, unsupported("receiving with SendOnly")
 	}
 	r := &q.rx
-	if !r.fresh {
+	if r.unasked++; !r.fresh && (r.next == r.have || r.unasked >= pollEvery) {
 		q.poll(0)
 	}
-	r.fresh = false
+	if r.fresh {
+		r.fresh, r.unasked = false, 0
+	}
 	r.budget = maxReports
 	q.tell(s)
 	if q.links.err != nil {
@@ -111,6 +119,24 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	}
 	q.tellReports(s)
 	return n, nil
+}
+
+// pollEvery is how many calls of Recv in a row may go by without asking the kernel
+// for events, as long as there are packets.
+const pollEvery = 16
+
+// again takes what packets there are from the socket that had the last ones, if it
+// was the only one, and reports whether there are any. They stay for Recv, as after
+// a panic.
+func (r *receiver) again() bool {
+	if !r.single || r.cur == nil || r.cur.dead.Load() || !r.guess.Try() || !r.cur.acquire() {
+		return false
+	}
+	defer r.cur.release()
+	n, _ := r.messages().Receive(r.cur.fd, r.batch()) // an error that goes on comes again
+	r.guess.Found(n > 0)
+	r.next, r.have = 0, n
+	return n > 0
 }
 
 // endRecv ends a Recv, also one that a panic passes through.
@@ -178,13 +204,11 @@ func (r *receiver) fetch(want int) error {
 		}
 		r.using, r.cur = s, s
 		m := r.messages()
-		m.Rearm(want)
-		got, errno := sockio.Recvmmsg(s.fd, m.Hdr[:want])
+		got, errno := m.Receive(s.fd, want)
 		if errno != 0 && errno != unix.EAGAIN {
 			// An error that came in by itself is reported once; the socket
 			// goes on.
-			m.Rearm(want)
-			got, errno = sockio.Recvmmsg(s.fd, m.Hdr[:want])
+			got, errno = m.Receive(s.fd, want)
 		}
 		if errno != 0 && errno != unix.EAGAIN {
 			return opError("read", "recvmmsg", errno)

@@ -33,27 +33,31 @@ const (
 	// each time, the runtime wakes up one that has nothing to do.
 	Share = time.Millisecond
 
+	// ShareAlone is how often they do where the loop has the only one, while
+	// packets come and come. It is also how late their timers are.
+	ShareAlone = 200 * time.Microsecond
+
 	window = 16 // calls of Next after which the rate is determined anew
 )
 
 // A Pacer is one receive loop's. The zero value is ready for use.
 type Pacer struct {
 	calls   int
-	packets uint64    // at the start of the window
-	since   time.Time // start of the window
+	packets uint64        // at the start of the window
+	since   time.Duration // start of the window
 	busy    bool
 
-	last    time.Time // the call of Next before this one
-	seen    uint64    // packets at that time
-	prompt  int       // how many waits were
-	yielded time.Time // when others got to run
-	alone   bool      // there is one processor
+	last    time.Duration // the call of Next before this one
+	seen    uint64        // packets at that time
+	prompt  int           // how many waits were
+	yielded time.Duration // when others got to run
+	alone   bool          // there is one processor
 }
 
 // Next returns what a loop does that is about to wait, having received so many
 // packets since it began: nap, or linger.
-func (p *Pacer) Next(now time.Time, packets uint64) (nap bool) {
-	switch gap := now.Sub(p.last); {
+func (p *Pacer) Next(now time.Duration, packets uint64) (nap bool) {
+	switch gap := now - p.last; {
 	case packets == p.seen || gap >= 10*Prompt:
 		p.prompt = 0
 	case gap >= Prompt: // one that is late may be an accident
@@ -67,7 +71,7 @@ func (p *Pacer) Next(now time.Time, packets uint64) (nap bool) {
 	}
 	p.calls = window
 	p.alone = runtime.GOMAXPROCS(0) == 1
-	n, d := packets-p.packets, now.Sub(p.since)
+	n, d := packets-p.packets, now-p.since
 	p.packets, p.since = packets, now
 	p.busy = n > 0 && d < time.Duration(n)*(time.Second/Busy)
 	return p.busy
@@ -93,12 +97,12 @@ func (p *Pacer) Alone() bool { return p.alone }
 
 // Yield reports whether other goroutines are to run first, after Next at the
 // same time: with one processor if the thread blocks, or if that was long ago.
-func (p *Pacer) Yield(now time.Time, blocks bool) bool {
+func (p *Pacer) Yield(now time.Duration, blocks bool) bool {
 	every := Share
 	if p.alone {
-		every = Linger
+		every = ShareAlone
 	}
-	if !(blocks && p.alone) && now.Sub(p.yielded) < every {
+	if !(blocks && p.alone) && now-p.yielded < every {
 		return false
 	}
 	p.yielded = now

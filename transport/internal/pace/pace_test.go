@@ -9,9 +9,9 @@ import (
 
 // drive has a loop wait n times, with packets coming at a constant rate, each
 // as many as have come in d.
-func drive(p *Pacer, now *time.Time, got *uint64, n int, d time.Duration, perSecond uint64) (naps int) {
+func drive(p *Pacer, now *time.Duration, got *uint64, n int, d time.Duration, perSecond uint64) (naps int) {
 	for range n {
-		*now = now.Add(d)
+		*now += d
 		*got += perSecond * uint64(d) / uint64(time.Second)
 		if p.Next(*now, *got) {
 			naps++
@@ -26,7 +26,7 @@ func TestALoopNapsOnlyAtHighRates(t *testing.T) {
 		naps      bool
 	}{{0, false}, {1_000, false}, {50_000, false}, {99_000, false}, {101_000, true}, {1_000_000, true}} {
 		var p Pacer
-		now, got := time.Unix(1e9, 0), uint64(0)
+		now, got := time.Hour, uint64(0)
 		drive(&p, &now, &got, window, time.Millisecond, c.perSecond) // the first window has no start
 		if naps := drive(&p, &now, &got, 10*window, time.Millisecond, c.perSecond); (naps == 10*window) != c.naps || !c.naps && naps != 0 {
 			t.Errorf("%d packets per second: %d naps in %d waits", c.perSecond, naps, 10*window)
@@ -38,9 +38,9 @@ func TestALoopNapsOnlyAtHighRates(t *testing.T) {
 // rate: a nap would multiply its latency.
 func TestQuestionAndAnswerDoNotMakeALoopNap(t *testing.T) {
 	var p Pacer
-	now, got := time.Unix(1e9, 0), uint64(0)
+	now, got := time.Hour, uint64(0)
 	for range 1000 {
-		now = now.Add(12 * time.Microsecond)
+		now += 12 * time.Microsecond
 		got++
 		if p.Next(now, got) {
 			t.Fatal("a nap")
@@ -50,7 +50,7 @@ func TestQuestionAndAnswerDoNotMakeALoopNap(t *testing.T) {
 
 func TestALoopStopsNappingWhenPacketsStop(t *testing.T) {
 	var p Pacer
-	now, got := time.Unix(1e9, 0), uint64(0)
+	now, got := time.Hour, uint64(0)
 	drive(&p, &now, &got, 3*window, time.Millisecond, 1_000_000)
 	if !p.Next(now, got) {
 		t.Fatal("no nap at a million packets per second")
@@ -62,16 +62,16 @@ func TestALoopStopsNappingWhenPacketsStop(t *testing.T) {
 }
 
 // ask has a loop wait n times, with one packet in between, each time after d.
-func ask(p *Pacer, now *time.Time, got *uint64, n int, d time.Duration) {
+func ask(p *Pacer, now *time.Duration, got *uint64, n int, d time.Duration) {
 	for range n {
-		*now = now.Add(d)
+		*now += d
 		*got++
 		p.Next(*now, *got)
 	}
 }
 
 func TestPatienceIsForPacketsThatComeSoon(t *testing.T) {
-	now, got := time.Unix(1e9, 0), uint64(0)
+	now, got := time.Hour, uint64(0)
 	var p Pacer
 	want := func(d time.Duration, after string) {
 		t.Helper()
@@ -106,18 +106,18 @@ func TestOthersGetToRun(t *testing.T) {
 		yields        bool
 	}{
 		{true, true, 0, true},
-		{true, false, Linger - 1, false},
-		{true, false, Linger, true},
+		{true, false, ShareAlone - 1, false},
+		{true, false, ShareAlone, true},
 		{false, true, Share - 1, false},
 		{false, true, Share, true},
 		{false, false, Share, true},
 	} {
-		now := time.Unix(1e9, 0)
+		now := time.Hour
 		p := Pacer{alone: c.alone}
 		if !p.Yield(now, true) {
 			t.Error("no turn for others at first")
 		}
-		if got := p.Yield(now.Add(c.after), c.blocks); got != c.yields {
+		if got := p.Yield(now+c.after, c.blocks); got != c.yields {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}

@@ -18,13 +18,6 @@ const (
 	rawSend = 16
 )
 
-// Recvmmsg fills hdrs from a socket without blocking, and returns how many.
-// The headers and everything they point to are in Go memory that does not
-// move: the garbage collector sees every pointer in them.
-func Recvmmsg(fd int, hdrs []unix.Mmsghdr) (n int, errno unix.Errno) {
-	return mmsg(unix.SYS_RECVMMSG, fd, hdrs[:min(len(hdrs), rawRecv)], unix.MSG_DONTWAIT)
-}
-
 // Sendmmsg sends hdrs without blocking and returns how many were taken. An
 // error is about the first of them.
 func Sendmmsg(fd int, hdrs []unix.Mmsghdr) (sent int, errno unix.Errno) {
@@ -85,6 +78,7 @@ type Messages struct {
 	Addr []Sockaddr
 	ctl  []byte
 	per  int // bytes of control messages each
+	used int // headers that may not be ready for Receive
 }
 
 // NewMessages returns n headers, each with room for an address and for ctl bytes
@@ -96,6 +90,7 @@ func NewMessages(n, ctl int) Messages {
 		Addr: make([]Sockaddr, n),
 		ctl:  make([]byte, n*ctl),
 		per:  ctl,
+		used: n,
 	}
 	for i := range m.Hdr {
 		h := &m.Hdr[i].Hdr
@@ -118,15 +113,21 @@ func (m *Messages) Data(i int, b []byte) {
 	m.iov[i].SetLen(len(b))
 }
 
-// Rearm readies the first n headers for recvmmsg, which has overwritten the
-// sizes of what it was to fill.
-func (m *Messages) Rearm(n int) {
-	for i := range m.Hdr[:n] {
+// Receive fills up to want messages from a socket without blocking, and returns
+// how many. The headers and everything they point to are in Go memory that does
+// not move: the garbage collector sees every pointer in them.
+func (m *Messages) Receive(fd, want int) (n int, errno unix.Errno) {
+	// The kernel has overwritten the sizes of what it was to fill. One packet at a
+	// time is what most calls find, so the others are left alone.
+	for i := range m.Hdr[:m.used] {
 		h := &m.Hdr[i].Hdr
 		h.Namelen = unix.SizeofSockaddrInet6
 		h.SetControllen(m.per)
 		h.Flags = 0
 	}
+	n, errno = mmsg(unix.SYS_RECVMMSG, fd, m.Hdr[:min(want, len(m.Hdr), rawRecv)], unix.MSG_DONTWAIT)
+	m.used = min(n+1, len(m.Hdr)) // and perhaps the one that it failed at
+	return n, errno
 }
 
 // Getsockopt reads an option that x/sys has no wrapper for, and returns its

@@ -61,7 +61,7 @@ func (p *Poller) Open() error {
 		return os.NewSyscallError("fcntl O_NONBLOCK", err)
 	}
 	p.fd, p.file = fd, os.NewFile(uintptr(fd), "epoll")
-	p.guard.Parked(time.Now())
+	p.guard.Parked(sysmon.Now())
 	p.check = func(fd uintptr) bool {
 		if p.asked++; p.asked > 1 {
 			p.wasParked()
@@ -100,7 +100,7 @@ func (p *Poller) Close() {
 // the thread until there is, for d at most.
 func (p *Poller) Events(evs []unix.EpollEvent, d time.Duration) int {
 	if d <= 0 { // where packets come and come, nothing else is called now and then
-		p.guard.Busy(time.Now())
+		p.guard.Busy(sysmon.Now())
 	}
 	n := p.events(evs, d)
 	for i := range evs[:n] {
@@ -222,24 +222,23 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 
 func (p *Poller) wasParked() {
 	p.parked = true
-	p.guard.Parked(time.Now())
+	p.guard.Parked(sysmon.Now())
 }
 
 // Linger is poll, which calls Events, with a moment for packets to come before
-// the caller blocks; see package pace. taken is how many came so far. due tells
-// without a system call that there is something to do. A Wake is noticed after
-// [pace.Linger] or a nap.
+// the caller blocks; see package pace. now is [sysmon.Now], and taken how many came
+// so far. due tells without a system call that there is something to do. A Wake is
+// noticed after [pace.Linger] or a nap.
 //
 // With one processor the thread keeps it while it waits: raw system calls leave the
 // runtime's monitor thread asleep, which would take the processor from it after
 // 20 µs, and looks around for 5 ms from when it was woken, at the cost of as much each
 // time. What the monitor would do is done here: others run before the wait, and
 // the caller is parked every [sysmon.Turn], so that the runtime's poller is asked.
-func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due func() bool, poll func(time.Duration) bool) bool {
-	now := time.Now()
+func (p *Poller) Linger(pacer *pace.Pacer, now time.Duration, until time.Time, taken uint64, due func() bool, poll func(time.Duration) bool) bool {
 	left := pace.Patience
 	if !until.IsZero() {
-		if left = until.Sub(now); left < pace.Nap+pace.Linger {
+		if left = time.Until(until); left < pace.Nap+pace.Linger {
 			return poll(0)
 		}
 	}
@@ -252,18 +251,23 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 		pacer.Idle()
 		return false
 	}
-	here := due()
-	blocks := !here
+	if due() {
+		// To ask whether anybody waits for a turn takes longer than the rest.
+		if pacer.Yield(now, false) {
+			if pacer.Alone() || p.parked {
+				p.letRun()
+			}
+			runtime.Gosched()
+		}
+		return true
+	}
 	p.alone = pacer.Alone() && runtime.GOMAXPROCS(0) == 1 // the pacer looks at it now and then
-	if p.alone || p.parked {                              // else the calls that block here have woken the monitor
-		p.parked = false
-		blocks = p.guard.Yield() && blocks
+	blocks := true
+	if p.alone || p.parked { // else the calls that block here have woken the monitor
+		blocks = p.letRun()
 	}
 	if pacer.Yield(now, blocks) {
 		runtime.Gosched()
-	}
-	if here {
-		return true
 	}
 	if p.alone && p.guard.Awake(now) > sysmon.Turn {
 		return poll(0) // if there is nothing, the caller is parked
@@ -279,4 +283,11 @@ func (p *Poller) Linger(pacer *pace.Pacer, until time.Time, taken uint64, due fu
 		return poll(0)
 	}
 	return poll(d)
+}
+
+// letRun is to be called before others get to run, and reports whether somebody
+// will.
+func (p *Poller) letRun() bool {
+	p.parked = false
+	return p.guard.Yield()
 }

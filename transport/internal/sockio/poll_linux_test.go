@@ -21,9 +21,9 @@ const answered = 2 * pace.Regular
 // thread from going on for 1 ms.
 func patient() *pace.Pacer {
 	p := new(pace.Pacer)
-	now := time.Now().Add(-answered * pace.Linger)
+	now := sysmon.Now() - answered*pace.Linger
 	for i := range uint64(answered) {
-		p.Next(now.Add(time.Duration(i)*pace.Linger), i+1)
+		p.Next(now+time.Duration(i)*pace.Linger, i+1)
 	}
 	return p
 }
@@ -33,7 +33,7 @@ func lingerPatiently(t *testing.T, p *Poller, never func() bool, poll func(time.
 	t.Helper()
 	for range 1000 {
 		*waits = nil
-		if p.Linger(patient(), time.Time{}, answered+1, never, poll) {
+		if p.Linger(patient(), sysmon.Now(), time.Time{}, answered+1, never, poll) {
 			t.Fatal("an event for a Wake")
 		}
 		if len(*waits) != 1 || (*waits)[0] != pace.Linger {
@@ -115,8 +115,8 @@ func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
 	for range 3 {
 		pacer := patient() // it finds out about the processors
 		begun, turns := time.Now(), 0
-		p.guard.Parked(begun)
-		for p.Linger(pacer, time.Time{}, answered+1, never, poll) {
+		p.guard.Parked(sysmon.Now())
+		for p.Linger(pacer, sysmon.Now(), time.Time{}, answered+1, never, poll) {
 			if turns++; time.Since(begun) > 20*time.Second {
 				t.Fatal("it was never to be parked")
 			}
@@ -134,7 +134,7 @@ func TestTimeParkedIsNoTimeAwake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	p.guard.Parked(time.Now().Add(-time.Hour))
+	p.guard.Parked(sysmon.Now() - time.Hour)
 	asked := 0
 	var awake time.Duration
 	go func() {
@@ -146,7 +146,7 @@ func TestTimeParkedIsNoTimeAwake(t *testing.T) {
 	err := p.Block(time.Now().Add(20*time.Second), func(uintptr) bool {
 		p.lingers.Store(true) // it is about to be parked
 		asked++
-		awake = p.guard.Awake(time.Now())
+		awake = p.guard.Awake(sysmon.Now())
 		return asked > 1
 	})
 	if err != nil || asked < 2 {
@@ -190,13 +190,13 @@ func TestLingerKeepsToTheTimeAndToWhatIsDue(t *testing.T) {
 		return false
 	}
 	never := func() bool { return false }
-	p.Linger(patient(), time.Now().Add(2*time.Millisecond), answered+1, never, poll)
-	p.Linger(patient(), time.Now(), answered+1, never, poll)
-	p.Linger(new(pace.Pacer), time.Time{}, 0, never, poll)
+	p.Linger(patient(), sysmon.Now(), time.Now().Add(2*time.Millisecond), answered+1, never, poll)
+	p.Linger(patient(), sysmon.Now(), time.Now(), answered+1, never, poll)
+	p.Linger(new(pace.Pacer), sysmon.Now(), time.Time{}, 0, never, poll)
 	if len(waits) != 3 || waits[0] > 2*time.Millisecond || waits[1] != 0 || waits[2] != pace.Linger {
 		t.Errorf("waits of %v", waits)
 	}
-	if !p.Linger(patient(), time.Time{}, answered+1, func() bool { return true }, poll) || len(waits) != 3 {
+	if !p.Linger(patient(), sysmon.Now(), time.Time{}, answered+1, func() bool { return true }, poll) || len(waits) != 3 {
 		t.Error("something is due, and it is waited")
 	}
 }

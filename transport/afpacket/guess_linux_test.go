@@ -1,0 +1,61 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"protean/transport/netlab"
+)
+
+// TestPacketsThatComeAndComeHideNoOthers has a packet there at each Wait, so that
+// it is not asked for, and then one for another socket as well.
+func TestPacketsThatComeAndComeHideNoOthers(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	ta := open(t, a, Config{V4: true, V6: true})
+	tb := open(t, b, Config{Ring: None}, 253)
+	q := tb.Queues()[0]
+	c := collector{from: tb}
+	const rounds, other = 400, 200
+	guessed, came := 0, 0
+	var want uint32
+	for i := range uint32(rounds) {
+		mustSend(t, ta, between(a, b, false, binary.BigEndian.AppendUint32(nil, i)))
+		if i == other {
+			mustSend(t, ta, between(a, b, true, []byte("another")))
+		}
+		before := len(c.packets)
+		for end := time.Now().Add(10 * time.Second); len(c.packets) == before; {
+			if err := q.Wait(end); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := q.Recv(&c, 64); err != nil {
+				t.Fatal(err)
+			}
+			if time.Now().After(end) {
+				t.Fatalf("packet %d does not come", i)
+			}
+		}
+		if tb.queues[0].rx.unasked > 0 {
+			guessed++
+		}
+		for _, p := range c.packets[before:] {
+			if p.Is6() {
+				came = int(i)
+			} else if got := binary.BigEndian.Uint32(p.Payload()); got != want {
+				t.Fatalf("packet %d came in place of %d", got, want)
+			} else {
+				want++
+			}
+		}
+	}
+	if guessed == 0 {
+		t.Error("the kernel was asked each time")
+	}
+	if came < other || came > other+4*pollEvery {
+		t.Errorf("the other packet came in round %d, and was sent in %d", came, other)
+	}
+}

@@ -1,0 +1,142 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package afpacket
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/jsimonetti/rtnetlink/v2"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"protean/proto/wire"
+	"protean/transport/netlab"
+)
+
+// destinationOf returns the hardware address that the next packet from an address
+// is sent to.
+func (s sniffer) destinationOf(t *testing.T, from netip.Addr) wire.MAC {
+	t.Helper()
+	b := make([]byte, 2048)
+	for {
+		n, _, err := unix.Recvfrom(s.fd, b, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, bad := wire.ParseEthernet(b[:n])
+		if bad != wire.NotMalformed {
+			continue
+		}
+		if ip, bad := wire.ParseIPv4(f.Payload()); bad == wire.NotMalformed && ip.Src() == from && ip.Protocol() == 253 {
+			return f.Dst()
+		}
+		if ip, bad := wire.ParseIPv6(f.Payload()); bad == wire.NotMalformed && ip.Src() == from && ip.NextHeader() == 253 {
+			return f.Dst()
+		}
+	}
+}
+
+// TestWhereAPacketGoesIsRememberedUntilItChanges has what is remembered never grow
+// old, and then be old.
+func TestWhereAPacketGoesIsRememberedUntilItChanges(t *testing.T) {
+	t.Parallel() // it waits for the kernel
+	senders(t, func(t *testing.T, c Config) {
+		families(t, func(t *testing.T, v6 bool) {
+			lab := netlab.Test(t, netlab.Pair())
+			a, b := lab.Node("a"), lab.Node("b")
+			src, dst := a.Addr4(), b.Addr4()
+			if v6 {
+				src, dst = a.Addr6(), b.Addr6()
+			}
+			tr := open(t, a, c)
+			last := &tr.queues[0].tx.last
+			sniff := newSniffer(t, b)
+			goes := func() wire.MAC {
+				t.Helper()
+				mustSend(t, tr, between(a, b, v6, []byte("12345678")))
+				return sniff.destinationOf(t, src)
+			}
+			real := wire.MAC(b.Interfaces()[0].HardwareAddr)
+			if got := goes(); got != real {
+				t.Fatalf("the first packet went to %v, want %v", got, real)
+			}
+			for end := time.Now().Add(10 * time.Second); last.hop.state != hopReady; goes() {
+				if time.Now().After(end) { // the first one waited for the neighbour
+					t.Fatal("nothing is remembered")
+				}
+			}
+
+			forged := wire.MAC{2, 0, 0, 0, 0, 1}
+			last.hop.mac, last.since = forged, time.Hour
+			if got := goes(); got != forged {
+				t.Errorf("what is remembered is not used: %v", got)
+			}
+			last.since = -time.Hour
+			if got := goes(); got != real {
+				t.Errorf("what is old is used: %v", got)
+			}
+
+			other := wire.MAC{2, 0, 0, 0, 0, 2}
+			neighbour := &rtnetlink.NeighMessage{
+				Family: unix.AF_INET, Index: uint32(a.Interfaces()[0].Index), State: unix.NUD_PERMANENT,
+				Attributes: &rtnetlink.NeighAttributes{Address: dst.AsSlice(), LLAddress: other[:]},
+			}
+			gateway := netip.MustParseAddr("10.77.1.9")
+			if v6 {
+				gateway = netip.MustParseAddr("fd77:1::9")
+			}
+			route := &rtnetlink.RouteMessage{
+				Family: unix.AF_INET, DstLength: 32, Table: unix.RT_TABLE_MAIN, Type: unix.RTN_UNICAST, Protocol: unix.RTPROT_STATIC,
+				Attributes: rtnetlink.RouteAttributes{Dst: dst.AsSlice(), Gateway: gateway.AsSlice(), OutIface: neighbour.Index},
+			}
+			if v6 {
+				neighbour.Family, route.Family, route.DstLength = unix.AF_INET6, unix.AF_INET6, 128
+			}
+			change := func(m interface{ MarshalBinary() ([]byte, error) }, kind uint16) {
+				t.Helper()
+				err := a.Do(func() error {
+					conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+					if err != nil {
+						return err
+					}
+					defer conn.Close()
+					body, err := m.MarshalBinary()
+					if err != nil {
+						return err
+					}
+					_, err = conn.Execute(netlink.Message{
+						Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | netlink.Acknowledge | netlink.Create | netlink.Replace},
+						Data:   body,
+					})
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			change(neighbour, unix.RTM_NEWNEIGH)
+			for end := time.Now().Add(10 * time.Second); ; {
+				last.since = time.Hour
+				if got := goes(); got == other {
+					break
+				} else if got != real || time.Now().After(end) {
+					t.Fatalf("the neighbour has another address, and packets go to %v", got)
+				}
+			}
+			change(route, unix.RTM_NEWROUTE)
+			for end := time.Now().Add(10 * time.Second); ; {
+				last.since = time.Hour
+				if mustSend(t, tr, between(a, b, v6, []byte("12345678"))); last.hop.via == gateway {
+					break
+				} else if time.Now().After(end) {
+					t.Fatal("there is another route, and packets go where they went")
+				}
+			}
+		})
+	})
+}

@@ -1,0 +1,37 @@
+// Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE.
+
+package pace
+
+// A Guess says whether a loop that is about to wait for a socket tries to receive
+// from it first, without asking whether there is anything. It is worth that where
+// the last try was, as it is where the other side of questions and answers runs on
+// the same processor, while the answer is sent: then two system calls make an
+// echo instead of three. After a try in vain, it is not tried for a while. The
+// zero value is ready for use.
+type Guess struct {
+	misses int // in a row, or mostCautious
+	wait   int // calls of Try until the next try
+}
+
+// mostCautious bounds what tries cost that are in vain: one for so many waits, as
+// a power of two.
+const mostCautious = 6
+
+// Try reports whether to try now. What comes of it is then told to Found.
+func (g *Guess) Try() bool {
+	if g.wait > 0 {
+		g.wait--
+		return false
+	}
+	return true
+}
+
+// Found tells whether there was something.
+func (g *Guess) Found(some bool) {
+	if some {
+		g.misses = 0
+		return
+	}
+	g.misses = min(g.misses+1, mostCautious)
+	g.wait = 1<<g.misses - 1
+}
