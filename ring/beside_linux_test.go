@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,6 +124,7 @@ func readInAFlood() {
 		return
 	}
 	fd, one := to.Fd(), []byte{1}
+	defer runtime.KeepAlive(to) // or reading ends without a byte
 	go func() {
 		r.Read(make([]byte, 1))
 		os.Exit(0)

@@ -36,7 +36,9 @@ type Config struct {
 	// MaxBytes limits the memory that fragments use, bookkeeping included; the
 	// default is 16 MiB, the least 256 KiB. What was allocated is used again, and
 	// given back by Flush only: data stay within the limit, bookkeeping that
-	// was needed at another time can come to about as much again.
+	// was needed at another time can come to about as much again. Two buffers of
+	// 64 KiB, for the datagram that is put together and for the one that is
+	// returned, are beside it.
 	MaxBytes int
 
 	// MaxDatagrams limits the number of incomplete datagrams; the default is

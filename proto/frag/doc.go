@@ -46,7 +46,8 @@
 // it; and a fragment of a datagram that is held is not refused for want of
 // memory, unless that datagram alone needs more than the limit. A datagram is
 // charged for the bytes that have arrived, wherever in it they lie: two small
-// fragments at its two ends cost less than 2 KiB. The hash table and the choice of
+// fragments at its two ends cost less than 2 KiB. (Beside that, a Reassembler has two
+// buffers of 64 KiB, however many datagrams there are.) The hash table and the choice of
 // what is displaced depend on random seeds.
 //
 // # Sending

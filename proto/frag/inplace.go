@@ -9,7 +9,7 @@ package frag
 // and dropped, as if they had been written at once.
 type inPlace struct {
 	entry uint32 // 0 if there is none
-	idle  int    // fragments of other datagrams since its last one
+	idle  int    // fragments of other datagrams that were kept since its last one
 	buf   []byte // headers end, and the data starts, at inPlaceData
 }
 
@@ -18,9 +18,10 @@ const (
 	// long chains of headers; what is longer is not kept in place.
 	inPlaceData = 256
 
-	// patience is how many fragments of others make room for another datagram.
-	// What comes in turns from many datagrams is copied once more for every so many of
-	// them.
+	// patience is how many fragments of others have to be kept for the next new
+	// datagram to take the place. What comes in turns from many datagrams is copied
+	// once more for every so many of them; one that stays incomplete keeps the
+	// place for as long.
 	patience = 16
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -105,6 +106,7 @@ func workBeside(role string, ring Ring) int {
 		if r, w, err = os.Pipe(); err != nil {
 			break
 		}
+		defer runtime.KeepAlive(w) // or reading ends without a byte
 		fd, one := w.Fd(), []byte{1}
 		s.do = func() { unix.RawSyscall(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(&one[0])), 1) }
 		go func() {

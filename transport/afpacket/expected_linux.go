@@ -42,7 +42,7 @@ func (e *expected) load6(p *transport.Packet, b []byte, time int64) bool {
 // them.
 func (e *expected) learn(pol *policy, k *known, p *transport.Packet) {
 	like, ok := p.Predict()
-	if !ok || k.policy != pol || pol.moved != nil || p.Type() != transport.PacketHost {
+	if !ok || k.policy != pol || p.Type() != transport.PacketHost {
 		return
 	}
 	switch {

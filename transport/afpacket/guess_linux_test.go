@@ -19,6 +19,10 @@ func TestPacketsThatComeAndComeHideNoOthers(t *testing.T) {
 	tb := open(t, b, Config{Ring: None}, 253)
 	q := tb.Queues()[0]
 	c := collector{from: tb}
+	for _, v6 := range []bool{false, true} { // so the neighbour is known
+		mustSend(t, ta, between(a, b, v6, []byte("first")))
+		receive(t, tb, 1)
+	}
 	const rounds, other = 400, 200
 	guessed, came := 0, 0
 	var want uint32

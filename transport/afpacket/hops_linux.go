@@ -170,13 +170,29 @@ func (t *Transport) addressLen() uint8 {
 
 // carrier reports whether the interface passes packets.
 func (t *Transport) carrier() bool {
+	const up = unix.IFF_UP | unix.IFF_RUNNING
+	return t.flags()&up == up
+}
+
+// up reports whether the interface is up. The kernel is asked only if it was down
+// when its changes were looked at last: who only sends never looks.
+func (t *Transport) up() bool {
+	f := t.status.Load()
+	return f == nil || f.Up || t.flags()&unix.IFF_UP != 0
+}
+
+// flags returns what the kernel says of the interface, IFF_UP and so on of
+// netdevice(7).
+func (t *Transport) flags() uint16 {
 	ifr, err := unix.NewIfreq(t.cfg.Interface)
 	if err != nil {
-		return false
+		return 0
 	}
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(t.member.packet), unix.SIOCGIFFLAGS, uintptr(unsafe.Pointer(ifr)))
-	const up = unix.IFF_UP | unix.IFF_RUNNING
-	return errno == 0 && ifr.Uint16()&up == up
+	if errno != 0 {
+		return 0
+	}
+	return ifr.Uint16()
 }
 
 // sendOne sends one packet by itself, not through the socket that sends the

@@ -20,6 +20,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"protean/ring/sysmon"
 	"protean/transport"
 	"protean/transport/internal/netns"
 	"protean/transport/internal/rtnl"
@@ -56,13 +57,19 @@ func TestALinkGoesDownAndComesBack(t *testing.T) {
 	a, b := lab.Node("a"), lab.Node("b")
 	rings(t, func(t *testing.T, r Ring) {
 		ta, tb := open(t, a, Config{Ring: r, TxRing: r == V2}), open(t, b, Config{Ring: r}, 253)
-		mustSend(t, ta, between(a, b, false, []byte("before")))
-		receive(t, tb, 1)
+		for range 2 { // the first one waits for the neighbour
+			mustSend(t, ta, between(a, b, false, []byte("before")))
+			receive(t, tb, 1)
+		}
 		if err := a.SetLink("eth0", false); err != nil {
 			t.Fatal(err)
 		}
 		var c collector
 		c.until(t, ta, func() bool { return len(c.links) > 0 && !c.links[len(c.links)-1].Up })
+		// As if routes and neighbours had not heard of it.
+		last := &ta.queues[0].tx.last
+		last.routes, last.neighs = ta.hops.generation()
+		last.since = sysmon.Now()
 		if err := send(ta, between(a, b, false, []byte("down"))); !errors.Is(err, unix.ENETDOWN) && !errors.Is(err, unix.ENETUNREACH) {
 			t.Errorf("sending while the link is down: %v", err)
 		}

@@ -153,6 +153,8 @@ func (q *queue) route(s *transport.Slot) (*hop, error) {
 		return nil, callError("write", "socket", unix.EAFNOSUPPORT)
 	case s.IfIndex != 0 && int(s.IfIndex) != t.link.index:
 		return nil, callError("write", "interface", unix.ENODEV)
+	case !t.up(): // routes and neighbours may not have heard of it yet
+		return nil, writeError(destination(s.Data), "interface", unix.ENETDOWN)
 	}
 	h, err := q.tx.find(t, destination(s.Data))
 	if err != nil {
