@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"protean/transport"
 	"protean/transport/netlab"
 )
 
@@ -61,5 +62,89 @@ func TestPacketsThatComeAndComeHideNoOthers(t *testing.T) {
 	}
 	if came < other || came > other+4*pollEvery {
 		t.Errorf("the other packet came in round %d, and was sent in %d", came, other)
+	}
+}
+
+// sink hands packets to a function.
+type sink func(p *transport.Packet)
+
+func (f sink) Deliver(p *transport.Packet) { f(p) }
+func (f sink) Event(*transport.Event)      {}
+
+// A packet on which its handler panics stays as it is until the next Recv, and a
+// source that has more than a batch does not keep others from being asked.
+func TestWhatIsReceivedWithoutAskingIsNotTooMuch(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	ta, tb := open(t, a, Config{}), open(t, b, Config{Ring: None}, 253)
+	mustSend(t, ta, between(a, b, false, []byte("first")))
+	receive(t, tb, 1)
+	q := tb.queues[0]
+	recv := func(s sink) {
+		t.Helper()
+		if _, err := q.Recv(s, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drop := sink(func(*transport.Packet) {})
+	waiting := func() int { return q.sources[0].have - q.sources[0].next }
+	guessed := func() {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); ; recv(drop) {
+			mustSend(t, ta, between(a, b, false, []byte("12345678")))
+			if err := q.Wait(end); err != nil {
+				t.Fatal(err)
+			}
+			if waiting() > 0 {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatal("the kernel was asked each time")
+			}
+		}
+	}
+	for range 5 {
+		guessed()
+		var kept []byte
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Fatal("no panic")
+				}
+			}()
+			recv(func(p *transport.Packet) {
+				kept = p.Data
+				panic("a handler's")
+			})
+		}()
+		want := string(kept)
+		mustSend(t, ta, between(a, b, false, []byte("something else")))
+		if err := q.Wait(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if string(kept) != want {
+			t.Fatal("Wait has overwritten it")
+		}
+		recv(drop)
+	}
+	full := 0
+	for range 20 {
+		guessed()
+		recv(drop)
+		batch := len(q.sources[0].msg.Hdr)
+		for range 3 * batch {
+			mustSend(t, ta, between(a, b, false, []byte("12345678")))
+		}
+		if q.again() && waiting() == batch {
+			if full++; q.rx.single != nil {
+				t.Fatal("the next packets are to be received without asking, too")
+			}
+		}
+		for n := 1; n > 0; {
+			n, _ = q.Recv(drop, 64)
+		}
+	}
+	if full == 0 {
+		t.Error("there never was a full batch")
 	}
 }

@@ -171,28 +171,35 @@ func (t *Transport) addressLen() uint8 {
 // carrier reports whether the interface passes packets.
 func (t *Transport) carrier() bool {
 	const up = unix.IFF_UP | unix.IFF_RUNNING
-	return t.flags()&up == up
+	flags, ok := t.flags()
+	return ok && flags&up == up
 }
 
 // up reports whether the interface is up. The kernel is asked only if it was down
 // when its changes were looked at last: who only sends never looks.
 func (t *Transport) up() bool {
-	f := t.status.Load()
-	return f == nil || f.Up || t.flags()&unix.IFF_UP != 0
+	if f := t.status.Load(); f == nil || f.Up {
+		return true
+	}
+	flags, ok := t.flags()
+	return !ok || flags&unix.IFF_UP != 0 // if it is gone, sending tells so
 }
 
 // flags returns what the kernel says of the interface, IFF_UP and so on of
-// netdevice(7).
-func (t *Transport) flags() uint16 {
+// netdevice(7), whatever its name is by now. It fails if it is gone.
+func (t *Transport) flags() (flags uint16, ok bool) {
 	ifr, err := unix.NewIfreq(t.cfg.Interface)
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(t.member.packet), unix.SIOCGIFFLAGS, uintptr(unsafe.Pointer(ifr)))
-	if errno != 0 {
-		return 0
+	ifr.SetUint32(uint32(t.link.index))
+	for _, call := range []uintptr{unix.SIOCGIFNAME, unix.SIOCGIFFLAGS} { // the one has the name filled in for the other
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(t.member.packet), call, uintptr(unsafe.Pointer(ifr)))
+		if errno != 0 {
+			return 0, false
+		}
 	}
-	return ifr.Uint16()
+	return ifr.Uint16(), true
 }
 
 // sendOne sends one packet by itself, not through the socket that sends the

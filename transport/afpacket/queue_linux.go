@@ -89,7 +89,7 @@ func (q *queue) close(wg *sync.WaitGroup) {
 // there is anything to do for Recv or to return for from Wait.
 func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
-	r.fresh, r.single = true, nil
+	r.fresh, r.single, r.polled = true, nil, r.now
 	n := q.Events(r.events[:], d)
 	for i := range r.events[:n] {
 		switch e := &r.events[i]; {
@@ -143,15 +143,19 @@ func (q *queue) soon() bool { return q.due() || q.again() }
 // again takes what packets there are from the source that had the last ones, if it
 // was the only one, and reports whether there are any.
 func (q *queue) again() bool {
-	src := q.rx.single
-	if src == nil || !q.rx.guess.Try() {
+	r := &q.rx
+	src := r.single
+	if src == nil || !r.whole || r.now-r.polled > pace.GuessFor || !r.guess.Try() {
 		return false
 	}
 	errno := src.fetch(len(src.msg.Hdr))
 	if errno != 0 && errno != unix.EAGAIN {
 		q.failed(src) // one that goes on comes again
 	}
-	q.rx.guess.Found(src.have > 0)
+	r.guess.Found(src.have > 0)
+	if src.have == min(len(src.msg.Hdr), sockio.MaxReceive) {
+		r.single = nil // it has more than comes alone: the others get their turn
+	}
 	return src.have > 0
 }
 
@@ -207,6 +211,7 @@ func (q *queue) tryLater() {
 // so seldom that it would be in vain.
 func (q *queue) await(until time.Time) bool {
 	now := sysmon.Now()
+	q.rx.now = now
 	if now-q.rx.asked > askEvery {
 		q.rx.asked = now
 		q.readDrops()

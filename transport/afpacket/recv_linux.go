@@ -40,6 +40,9 @@ type receiver struct {
 
 	single *source    // without a ring: poll found it alone to have packets, and nothing else
 	guess  pace.Guess // whether it has more
+	whole  bool       // the last Recv returned, without a panic: its packets are done with
+
+	now, polled time.Duration // the last Wait, and that before poll, by sysmon.Now
 
 	known known // of the policy in force
 }
@@ -52,7 +55,8 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	}
 	defer q.endRecv()
 	r := &q.rx
-	if r.unasked++; !r.fresh && (r.unasked >= pollEvery || !q.waiting()) {
+	r.whole = false
+	if r.unasked++; !r.fresh && (r.unasked >= pollEvery || limit < 1 || !q.waiting()) {
 		q.poll(0)
 	}
 	if r.fresh {
@@ -75,6 +79,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 			return n, err
 		}
 	}
+	r.whole = true
 	return n, nil
 }
 

@@ -93,3 +93,155 @@ func TestPacketsThatComeAndComeHideNoOthers(t *testing.T) {
 		t.Errorf("the packet was not counted: %v", s.Dropped)
 	}
 }
+
+// A guesser receives as a host does: Wait, then Recv, with a packet there at each
+// Wait.
+type guesser struct {
+	t     *testing.T
+	q     *queue
+	sends func() // what is to be there
+	got   func(p *transport.Packet)
+	sent  int // events PacketSent
+}
+
+func (g *guesser) Deliver(p *transport.Packet) { g.got(p) }
+
+func (g *guesser) Event(e *transport.Event) {
+	if e.Kind == transport.PacketSent {
+		g.sent++
+	}
+}
+
+// guessed waits until packets are there that were received without asking which
+// socket has some.
+func (g *guesser) guessed() {
+	g.t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; {
+		g.sends()
+		if err := g.q.Wait(end); err != nil {
+			g.t.Fatal(err)
+		}
+		if g.q.rx.next < g.q.rx.have {
+			return
+		}
+		if _, err := g.q.Recv(g, 64); err != nil {
+			g.t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			g.t.Fatal("the kernel was asked each time")
+		}
+	}
+}
+
+func newGuesser(t *testing.T) (g *guesser, ta, tb *Transport, h header) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	ta, tb = open(t, a, Config{}), open(t, b, Config{})
+	bind(t, tb, 253, 254)
+	h = between(a, b, false)
+	h.protocol = 253
+	g = &guesser{t: t, q: &tb.q, got: func(*transport.Packet) {}}
+	g.sends = func() { send(t, ta, packet(h, []byte("12345678"))) }
+	return g, ta, tb, h
+}
+
+// Stamps are told before what came after them, though nobody has asked for events.
+func TestStampsAreToldBeforeAPacketThatNobodyAskedFor(t *testing.T) {
+	g, _, tb, h := newGuesser(t)
+	h.src, h.dst = h.dst, h.src
+	stamped, guessed := 0, 0
+	receive := func() {
+		if _, err := g.q.Recv(g, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 50 {
+		g.guessed()
+		receive()
+		stamped += len(sendStamped(t, tb, 7, packet(h, []byte("12345678"))))
+		g.sends()
+		if err := g.q.Wait(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if g.q.rx.next < g.q.rx.have {
+			guessed++
+		}
+		g.got = func(*transport.Packet) {
+			if g.sent != stamped {
+				t.Errorf("%d of %d stamps were told before a packet that came after them", g.sent, stamped)
+			}
+		}
+		receive()
+		g.got = func(*transport.Packet) {}
+		for end := time.Now().Add(10 * time.Second); g.sent < stamped && time.Now().Before(end); {
+			receive() // or the next is not guessed
+		}
+	}
+	if guessed == 0 {
+		t.Error("the kernel was asked each time")
+	}
+}
+
+// A packet on which its handler panics stays as it is until the next Recv.
+func TestWaitLeavesThePacketOfAPanicAlone(t *testing.T) {
+	g, ta, _, h := newGuesser(t)
+	for range 5 {
+		g.guessed()
+		var kept []byte
+		g.got = func(p *transport.Packet) {
+			kept = p.Data
+			panic("a handler's")
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Fatal("no panic")
+				}
+			}()
+			g.q.Recv(g, 64)
+		}()
+		want := string(kept)
+		send(t, ta, packet(h, []byte("something else")))
+		if err := g.q.Wait(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if string(kept) != want {
+			t.Fatal("Wait has overwritten it")
+		}
+		g.got = func(*transport.Packet) {}
+		if _, err := g.q.Recv(g, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A socket that has more than a batch does not keep others from being asked.
+func TestAFullBatchIsFollowedByAQuestion(t *testing.T) {
+	g, _, _, _ := newGuesser(t)
+	r := &g.q.rx
+	full := 0
+	for range 20 {
+		g.guessed()
+		for n := 1; n > 0; {
+			var err error
+			if n, err = g.q.Recv(g, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.guessed()
+		if _, err := g.q.Recv(g, 64); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 * r.batch() {
+			g.sends()
+		}
+		if r.again() && r.have == r.batch() {
+			if full++; r.single {
+				t.Fatal("the next packets are to be received without asking, too")
+			}
+		}
+	}
+	if full == 0 {
+		t.Error("there never was a full batch")
+	}
+}

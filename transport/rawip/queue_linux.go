@@ -74,7 +74,7 @@ func (q *queue) close() {
 func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
 	r.ready, r.errs = r.ready[:0], r.errs[:0]
-	r.fresh = true
+	r.fresh, r.polled = true, r.now
 	n := q.Events(r.events[:], d)
 	for i := range r.events[:n] {
 		switch id := int(r.events[i].Fd); {
@@ -115,8 +115,9 @@ func (q *queue) Wait(until time.Time) error {
 	if q.Woken() {
 		return nil
 	}
+	q.rx.now = sysmon.Now()
 	err := q.links.err
-	if err == nil && !q.Linger(&q.pacer, sysmon.Now(), until, q.rx.taken, q.soon, q.poll) {
+	if err == nil && !q.Linger(&q.pacer, q.rx.now, until, q.rx.taken, q.soon, q.poll) {
 		err = q.Block(until, q.rx.readable)
 	}
 	q.rx.room = false

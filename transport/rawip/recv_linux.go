@@ -4,6 +4,7 @@ package rawip
 
 import (
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,9 @@ type receiver struct {
 	single  bool       // poll found one socket with packets, and nothing else
 	guess   pace.Guess // whether that has more
 	unasked int        // calls of Recv since poll
+	whole   bool       // the last Recv returned, without a panic: its packets are done with
+
+	now, polled time.Duration // the last Wait, and that before poll, by sysmon.Now
 
 	reports sockio.ErrorReader
 	stamps  bool // there are transmit stamps to read
@@ -87,7 +91,8 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		return 0, unsupported("receiving with SendOnly")
 	}
 	r := &q.rx
-	if r.unasked++; !r.fresh && (r.next == r.have || r.unasked >= pollEvery) {
+	r.whole = false
+	if r.unasked++; !r.fresh && (r.next == r.have || r.unasked >= pollEvery || limit < 1) {
 		q.poll(0)
 	}
 	if r.fresh {
@@ -98,6 +103,9 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	if q.links.err != nil {
 		return 0, q.links.err
 	}
+	if r.next < r.have {
+		q.tellReports(s) // before the packets they may be about
+	}
 	// Packets that are dropped do not count towards limit, but must not keep
 	// the caller here for ever either.
 	for most := min(max(limit, 0), 1<<30) + r.batch(); n < limit && most > 0; {
@@ -105,7 +113,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 			if err := r.fetch(limit - n); err != nil {
 				return n, err
 			}
-			q.tellReports(s) // before the packets they may be about
+			q.tellReports(s) // likewise
 			if r.have == 0 {
 				break
 			}
@@ -118,6 +126,7 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		most -= r.next - before
 	}
 	q.tellReports(s)
+	r.whole = true
 	return n, nil
 }
 
@@ -129,12 +138,18 @@ const pollEvery = 16
 // was the only one, and reports whether there are any. They stay for Recv, as after
 // a panic.
 func (r *receiver) again() bool {
-	if !r.single || r.cur == nil || r.cur.dead.Load() || !r.guess.Try() || !r.cur.acquire() {
+	switch {
+	case !r.single || !r.whole || r.now-r.polled > pace.GuessFor:
+		return false
+	case r.cur == nil || r.cur.dead.Load() || !r.guess.Try() || !r.cur.acquire():
 		return false
 	}
 	defer r.cur.release()
 	n, _ := r.messages().Receive(r.cur.fd, r.batch()) // an error that goes on comes again
 	r.guess.Found(n > 0)
+	if n == r.batch() || n == sockio.MaxReceive {
+		r.single = false // it has more than comes alone: the others get their turn
+	}
 	r.next, r.have = 0, n
 	return n > 0
 }

@@ -2,6 +2,8 @@
 
 package pace
 
+import "time"
+
 // A Guess says whether a loop that is about to wait for a socket tries to receive
 // from it first, without asking whether there is anything. It is worth that where
 // the last try was, as it is where the other side of questions and answers runs on
@@ -12,6 +14,10 @@ type Guess struct {
 	misses int // in a row, or mostCautious
 	wait   int // calls of Try until the next try
 }
+
+// GuessFor is for how long a loop goes by guesses, before it asks what else there is:
+// other sockets, errors, changes of the interface.
+const GuessFor = time.Millisecond
 
 // mostCautious bounds what tries cost that are in vain: one for so many waits, as
 // a power of two.

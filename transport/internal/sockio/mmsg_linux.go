@@ -14,8 +14,8 @@ import (
 // messages of one; a packet is received in less than 1 µs, and sent in 1 to 3, as
 // some devices deliver it at once.
 const (
-	rawRecv = 64
-	rawSend = 16
+	MaxReceive = 64 // of Messages.Receive
+	rawSend    = 16
 )
 
 // Sendmmsg sends hdrs without blocking and returns how many were taken. An
@@ -125,7 +125,7 @@ func (m *Messages) Receive(fd, want int) (n int, errno unix.Errno) {
 		h.SetControllen(m.per)
 		h.Flags = 0
 	}
-	n, errno = mmsg(unix.SYS_RECVMMSG, fd, m.Hdr[:min(want, len(m.Hdr), rawRecv)], unix.MSG_DONTWAIT)
+	n, errno = mmsg(unix.SYS_RECVMMSG, fd, m.Hdr[:min(want, len(m.Hdr), MaxReceive)], unix.MSG_DONTWAIT)
 	m.used = min(n+1, len(m.Hdr)) // and perhaps the one that it failed at
 	return n, errno
 }
