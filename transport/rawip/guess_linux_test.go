@@ -245,3 +245,35 @@ func TestAFullBatchIsFollowedByAQuestion(t *testing.T) {
 		t.Error("there never was a full batch")
 	}
 }
+
+// Sockets that always have as much as Recv may take have their turns.
+func TestBusySocketsTakeTurns(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	ta, tb := open(t, a, Config{}), open(t, b, Config{})
+	protocols := []int{252, 253, 254}
+	bind(t, tb, protocols...)
+	h := between(a, b, false)
+	came := map[uint8]int{}
+	g := &guesser{t: t, q: &tb.q, got: func(p *transport.Packet) { came[p.Protocol()]++ }}
+	const limit, rounds = 4, 30
+	for range rounds {
+		for _, p := range protocols {
+			h.protocol = uint8(p)
+			for range limit {
+				send(t, ta, packet(h, []byte("12345678")))
+			}
+		}
+		if err := g.q.Wait(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.q.Recv(g, limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range protocols {
+		if n := came[uint8(p)]; n < rounds*limit/len(protocols)/2 {
+			t.Errorf("%d packets of protocol %d in %d calls of Recv(%d), of all %v", n, p, rounds, limit, came)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package rawip
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,6 +96,15 @@ func (q *queue) poll(d time.Duration) bool {
 		}
 	}
 	r.single = len(r.ready) == 1 && n == 1
+	// Another one comes first each time, or one that always has as much as Recv may
+	// take would keep the others waiting.
+	if len(r.ready) > 1 {
+		r.turn++
+		k := r.turn % len(r.ready)
+		slices.Reverse(r.ready[:k])
+		slices.Reverse(r.ready[k:])
+		slices.Reverse(r.ready)
+	}
 	return len(r.ready) > 0 || len(r.errs) > 0 || r.stamps || q.due() || r.room
 }
 

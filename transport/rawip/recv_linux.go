@@ -24,6 +24,7 @@ type receiver struct {
 	readable func(uintptr) bool // poll as the runtime's poller wants it, made once
 
 	ready []*sock // those that have packets
+	turn  int     // moves which of them comes first
 	errs  []*sock // those that have ICMP errors
 	fresh bool    // poll was not followed by Recv yet
 	room  bool    // a socket is writable again
