@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"protean/proto/wire"
 	"protean/transport"
 	"protean/transport/netlab"
 	"protean/transport/transporttest"
@@ -370,3 +371,40 @@ type counter int
 
 func (c *counter) Deliver(*transport.Packet) { *c++ }
 func (c *counter) Event(*transport.Event)    {}
+
+// Sockets that always have as much as Recv may take have their turns.
+func TestBusySocketsTakeTurns(t *testing.T) {
+	a, b := lab(t)
+	tr := open(t, a, Config{})
+	q := tr.Queues()[0]
+	if err := tr.Bind(wire.ProtoICMP); err != nil {
+		t.Fatal(err)
+	}
+	const limit, rounds = 4, 30
+	ids := []uint16{71, 72, 73}
+	var c collector
+	for range rounds {
+		for _, id := range ids {
+			for range limit {
+				if err := send(tr, request(a.Addr4(), b.Addr4(), id, nil, nil), transport.FragAuto); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := q.Wait(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := q.Recv(&c, limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	came := map[uint16]int{}
+	for _, p := range c.packets {
+		came[binary.BigEndian.Uint16(p.Payload()[4:])]++
+	}
+	for _, id := range ids {
+		if n := came[id]; n < rounds*limit/len(ids)/2 {
+			t.Errorf("%d replies to %d in %d calls of Recv(%d), of all %v", n, id, rounds, limit, came)
+		}
+	}
+}

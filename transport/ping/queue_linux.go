@@ -108,6 +108,12 @@ func (q *queue) poll() bool {
 			}
 		}
 	}
+	// Another one comes first each time, or one that always has as much as Recv may
+	// take would keep the others waiting.
+	if n := len(r.ready); n > 1 {
+		r.turn++
+		r.ready[0], r.ready[r.turn%n] = r.ready[r.turn%n], r.ready[0]
+	}
 	return len(r.ready) > 0 || len(r.failed) > 0 || r.changed || r.room || r.next < r.have
 }
 

@@ -22,6 +22,7 @@ type receiver struct {
 	readable func(uintptr) bool // poll as the runtime's poller wants it, made once
 
 	ready   []*sock // those that have packets
+	turn    int     // moves which of them comes first
 	failed  []*sock // those that have errors
 	changed bool    // there is news of interfaces
 	room    bool    // a socket is writable again
