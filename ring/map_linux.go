@@ -124,8 +124,8 @@ func (r *Rx) Ready() bool {
 }
 
 // HasNext reports whether Next may find something. Like that it is for the reader,
-// and between Enter and Leave only, or where there is no Close meanwhile; it takes
-// a quarter of the time of Ready.
+// and between Enter and Leave only, or where there is no Close meanwhile: it takes
+// no lock.
 func (r *Rx) HasNext() bool { return len(r.mem) > 0 && r.cursor.ready() }
 
 // Close wakes the reader, waits until it has left, and unmaps the ring. The

@@ -58,9 +58,6 @@ func (b *Batch) Drop() {
 // Shift removes the first n slots. It is for transports, which call it for
 // what Commit took.
 func (b *Batch) Shift(n int) {
-	if n == 0 {
-		return
-	}
 	m := copy(b.Slots, b.Slots[n:])
 	clear(b.Slots[m:])
 	b.Slots = b.Slots[:m]
@@ -69,9 +66,6 @@ func (b *Batch) Shift(n int) {
 // Truncate removes all slots from n on. It is for transports, which call it
 // for the unused slots that Commit takes back.
 func (b *Batch) Truncate(n int) {
-	if n == len(b.Slots) {
-		return
-	}
 	clear(b.Slots[n:])
 	b.Slots = b.Slots[:n]
 }

@@ -279,6 +279,16 @@ func newSniffer(t *testing.T, n *netlab.Node) sniffer {
 // comes from.
 func (s sniffer) source(t *testing.T, from netip.Addr) wire.MAC {
 	t.Helper()
+	return s.next(t, func(p *transport.Packet) bool {
+		reply := p.Protocol() == wire.ProtoICMP && p.Payload()[0] == wire.ICMPv4EchoReply ||
+			p.Protocol() == wire.ProtoICMPv6 && p.Payload()[0] == wire.ICMPv6EchoReply
+		return reply && p.Src() == from
+	}).Src()
+}
+
+// next returns the next frame with a packet that is looked for.
+func (s sniffer) next(t *testing.T, is func(p *transport.Packet) bool) wire.Ethernet {
+	t.Helper()
 	b := make([]byte, 2048)
 	for {
 		n, _, err := unix.Recvfrom(s.fd, b, 0)
@@ -292,11 +302,9 @@ func (s sniffer) source(t *testing.T, from netip.Addr) wire.MAC {
 		if bad != wire.NotMalformed {
 			continue
 		}
-		if ip, bad := wire.ParseIPv4(f.Payload()); bad == wire.NotMalformed && ip.Src() == from && ip.Payload()[0] == wire.ICMPv4EchoReply {
-			return f.Src()
-		}
-		if ip, bad := wire.ParseIPv6(f.Payload()); bad == wire.NotMalformed && ip.Src() == from && ip.Payload()[0] == wire.ICMPv6EchoReply {
-			return f.Src()
+		var p transport.Packet
+		if p.Load(f.Payload(), transport.Arrival{}) == wire.NotMalformed && is(&p) {
+			return f
 		}
 	}
 }

@@ -13,34 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/proto/wire"
+	"protean/transport"
 	"protean/transport/netlab"
 )
-
-// destinationOf returns the hardware address that the next packet from an address
-// is sent to.
-func (s sniffer) destinationOf(t *testing.T, from netip.Addr) wire.MAC {
-	t.Helper()
-	b := make([]byte, 2048)
-	for {
-		n, _, err := unix.Recvfrom(s.fd, b, 0)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, bad := wire.ParseEthernet(b[:n])
-		if bad != wire.NotMalformed {
-			continue
-		}
-		if ip, bad := wire.ParseIPv4(f.Payload()); bad == wire.NotMalformed && ip.Src() == from && ip.Protocol() == 253 {
-			return f.Dst()
-		}
-		if ip, bad := wire.ParseIPv6(f.Payload()); bad == wire.NotMalformed && ip.Src() == from && ip.NextHeader() == 253 {
-			return f.Dst()
-		}
-	}
-}
 
 // TestWhereAPacketGoesIsRememberedUntilItChanges has what is remembered never grow
 // old, and then be old.
@@ -60,7 +35,7 @@ func TestWhereAPacketGoesIsRememberedUntilItChanges(t *testing.T) {
 			goes := func() wire.MAC {
 				t.Helper()
 				mustSend(t, tr, between(a, b, v6, []byte("12345678")))
-				return sniff.destinationOf(t, src)
+				return sniff.next(t, func(p *transport.Packet) bool { return p.Protocol() == 253 && p.Src() == src }).Dst()
 			}
 			real := wire.MAC(b.Interfaces()[0].HardwareAddr)
 			if got := goes(); got != real {

@@ -89,7 +89,8 @@ func (q *queue) close(wg *sync.WaitGroup) {
 // there is anything to do for Recv or to return for from Wait.
 func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
-	r.fresh, r.single, r.polled = true, nil, r.now
+	r.fresh, r.single = true, nil
+	r.guess.Asked()
 	n := q.Events(r.events[:], d)
 	for i := range r.events[:n] {
 		switch e := &r.events[i]; {
@@ -138,14 +139,14 @@ func (q *queue) due() bool {
 
 // soon is due, or without a ring a look whether there is another packet where the
 // last one was.
-func (q *queue) soon() bool { return q.due() || q.again() }
+func (q *queue) soon(now time.Duration) bool { return q.due() || q.again(now) }
 
 // again takes what packets there are from the source that had the last ones, if it
 // was the only one, and reports whether there are any.
-func (q *queue) again() bool {
+func (q *queue) again(now time.Duration) bool {
 	r := &q.rx
 	src := r.single
-	if src == nil || !r.whole || r.now-r.polled > pace.GuessFor || !r.guess.Try() {
+	if src == nil || !r.guess.Try(now) {
 		return false
 	}
 	errno := src.fetch(len(src.msg.Hdr))
@@ -156,7 +157,8 @@ func (q *queue) again() bool {
 	if src.have == min(len(src.msg.Hdr), sockio.MaxReceive) {
 		r.single = nil // it has more than comes alone: the others get their turn
 	}
-	return src.have > 0
+	r.fresh = src.have > 0
+	return r.fresh
 }
 
 // Wait implements [transport.Queue].
@@ -211,7 +213,6 @@ func (q *queue) tryLater() {
 // so seldom that it would be in vain.
 func (q *queue) await(until time.Time) bool {
 	now := sysmon.Now()
-	q.rx.now = now
 	if now-q.rx.asked > askEvery {
 		q.rx.asked = now
 		q.readDrops()

@@ -21,7 +21,7 @@ type receiver struct {
 	events   [8]unix.EpollEvent
 	readable func(uintptr) bool // poll as the runtime's poller wants it, made once
 
-	fresh   bool // poll was not followed by Recv yet
+	fresh   bool // poll, or again with packets, was not followed by Recv yet
 	room    bool // the sending socket is writable again
 	changed bool // an interface or an address
 
@@ -38,11 +38,8 @@ type receiver struct {
 	unasked int           // calls of Recv since poll
 	asked   time.Duration // when drops were read last
 
-	single *source    // without a ring: poll found it alone to have packets, and nothing else
+	single *source    // without a ring: poll found it alone to have packets, and nothing else, and Recv did not panic
 	guess  pace.Guess // whether it has more
-	whole  bool       // the last Recv returned, without a panic: its packets are done with
-
-	now, polled time.Duration // the last Wait, and that before poll, by sysmon.Now
 
 	known known // of the policy in force
 }
@@ -55,13 +52,14 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 	}
 	defer q.endRecv()
 	r := &q.rx
-	r.whole = false
-	if r.unasked++; !r.fresh && (r.unasked >= pollEvery || limit < 1 || !q.waiting()) {
+	if r.unasked++; !r.fresh && (r.unasked >= pollEvery || !q.waiting()) {
 		q.poll(0)
 	}
 	if r.fresh {
 		r.fresh, r.unasked = false, 0
 	}
+	single := r.single
+	r.single = nil // the packet of a panic stays as it is until the next Recv
 	q.tell(s)
 	if err := q.t.err(); err != nil {
 		return 0, err
@@ -79,18 +77,18 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 			return n, err
 		}
 	}
-	r.whole = true
+	r.single = single
 	return n, nil
 }
 
 // pollEvery is how many calls of Recv in a row may go by without asking the kernel
-// for events, as long as there are packets.
+// for events, as long as a ring has packets.
 const pollEvery = 16
 
-// waiting reports whether a ring has packets, or again has found some.
+// waiting reports whether a ring has packets.
 func (q *queue) waiting() bool {
 	for _, s := range q.sources {
-		if s.rx == nil && s.next < s.have || s.rx != nil && s.rx.HasNext() {
+		if s.rx != nil && s.rx.HasNext() {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ package rawip
 
 import (
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,7 +74,8 @@ func (q *queue) close() {
 func (q *queue) poll(d time.Duration) bool {
 	r := &q.rx
 	r.ready, r.errs = r.ready[:0], r.errs[:0]
-	r.fresh, r.polled = true, r.now
+	r.fresh = true
+	r.guess.Asked()
 	n := q.Events(r.events[:], d)
 	for i := range r.events[:n] {
 		switch id := int(r.events[i].Fd); {
@@ -98,12 +98,9 @@ func (q *queue) poll(d time.Duration) bool {
 	r.single = len(r.ready) == 1 && n == 1
 	// Another one comes first each time, or one that always has as much as Recv may
 	// take would keep the others waiting.
-	if len(r.ready) > 1 {
+	if n := len(r.ready); n > 1 {
 		r.turn++
-		k := r.turn % len(r.ready)
-		slices.Reverse(r.ready[:k])
-		slices.Reverse(r.ready[k:])
-		slices.Reverse(r.ready)
+		r.ready[0], r.ready[r.turn%n] = r.ready[r.turn%n], r.ready[0]
 	}
 	return len(r.ready) > 0 || len(r.errs) > 0 || r.stamps || q.due() || r.room
 }
@@ -114,7 +111,7 @@ func (q *queue) due() bool {
 }
 
 // soon is due, or a look whether there is another packet where the last one was.
-func (q *queue) soon() bool { return q.due() || q.rx.again() }
+func (q *queue) soon(now time.Duration) bool { return q.due() || q.rx.again(now) }
 
 // Wait implements [transport.Queue].
 func (q *queue) Wait(until time.Time) error {
@@ -125,9 +122,8 @@ func (q *queue) Wait(until time.Time) error {
 	if q.Woken() {
 		return nil
 	}
-	q.rx.now = sysmon.Now()
 	err := q.links.err
-	if err == nil && !q.Linger(&q.pacer, q.rx.now, until, q.rx.taken, q.soon, q.poll) {
+	if err == nil && !q.Linger(&q.pacer, sysmon.Now(), until, q.rx.taken, q.soon, q.poll) {
 		err = q.Block(until, q.rx.readable)
 	}
 	q.rx.room = false

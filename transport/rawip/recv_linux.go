@@ -26,15 +26,11 @@ type receiver struct {
 	ready []*sock // those that have packets
 	turn  int     // moves which of them comes first
 	errs  []*sock // those that have ICMP errors
-	fresh bool    // poll was not followed by Recv yet
+	fresh bool    // poll, or again with packets, was not followed by Recv yet
 	room  bool    // a socket is writable again
 
-	single  bool       // poll found one socket with packets, and nothing else
-	guess   pace.Guess // whether that has more
-	unasked int        // calls of Recv since poll
-	whole   bool       // the last Recv returned, without a panic: its packets are done with
-
-	now, polled time.Duration // the last Wait, and that before poll, by sysmon.Now
+	single bool       // poll found one socket with packets, and nothing else, and Recv did not panic
+	guess  pace.Guess // whether that has more
 
 	reports sockio.ErrorReader
 	stamps  bool // there are transmit stamps to read
@@ -92,13 +88,12 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		return 0, unsupported("receiving with SendOnly")
 	}
 	r := &q.rx
-	r.whole = false
-	if r.unasked++; !r.fresh && (r.next == r.have || r.unasked >= pollEvery || limit < 1) {
+	if !r.fresh {
 		q.poll(0)
 	}
-	if r.fresh {
-		r.fresh, r.unasked = false, 0
-	}
+	r.fresh = false
+	single := r.single
+	r.single = false // the packet of a panic stays as it is until the next Recv
 	r.budget = maxReports
 	q.tell(s)
 	if q.links.err != nil {
@@ -127,22 +122,15 @@ func (q *queue) Recv(s transport.Sink, limit int) (n int, err error) {
 		most -= r.next - before
 	}
 	q.tellReports(s)
-	r.whole = true
+	r.single = single
 	return n, nil
 }
-
-// pollEvery is how many calls of Recv in a row may go by without asking the kernel
-// for events, as long as there are packets.
-const pollEvery = 16
 
 // again takes what packets there are from the socket that had the last ones, if it
 // was the only one, and reports whether there are any. They stay for Recv, as after
 // a panic.
-func (r *receiver) again() bool {
-	switch {
-	case !r.single || !r.whole || r.now-r.polled > pace.GuessFor:
-		return false
-	case r.cur == nil || r.cur.dead.Load() || !r.guess.Try() || !r.cur.acquire():
+func (r *receiver) again(now time.Duration) bool {
+	if !r.single || r.cur == nil || r.cur.dead.Load() || !r.guess.Try(now) || !r.cur.acquire() {
 		return false
 	}
 	defer r.cur.release()
@@ -152,6 +140,7 @@ func (r *receiver) again() bool {
 		r.single = false // it has more than comes alone: the others get their turn
 	}
 	r.next, r.have = 0, n
+	r.fresh = n > 0
 	return n > 0
 }
 

@@ -11,8 +11,9 @@ import "time"
 // echo instead of three. After a try in vain, it is not tried for a while. The
 // zero value is ready for use.
 type Guess struct {
-	misses int // in a row, or mostCautious
-	wait   int // calls of Try until the next try
+	misses int           // in a row, or mostCautious
+	wait   int           // calls of Try until the next try
+	since  time.Duration // when Try was called first after Asked; 0: it was not
 }
 
 // GuessFor is for how long a loop goes by guesses, before it asks what else there is:
@@ -23,8 +24,17 @@ const GuessFor = time.Millisecond
 // a power of two.
 const mostCautious = 6
 
+// Asked tells that the loop has asked the kernel for all there is.
+func (g *Guess) Asked() { g.since = 0 }
+
 // Try reports whether to try now. What comes of it is then told to Found.
-func (g *Guess) Try() bool {
+func (g *Guess) Try(now time.Duration) bool {
+	if g.since == 0 {
+		g.since = now
+	}
+	if now-g.since > GuessFor {
+		return false
+	}
 	if g.wait > 0 {
 		g.wait--
 		return false

@@ -34,7 +34,7 @@ const (
 	Share = time.Millisecond
 
 	// ShareAlone is how often they do where the loop has the only one, while
-	// packets come and come. It is also how late their timers are.
+	// packets come and come: the runtime looks at their timers then.
 	ShareAlone = 200 * time.Microsecond
 
 	window = 16 // calls of Next after which the rate is determined anew

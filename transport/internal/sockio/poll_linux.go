@@ -227,15 +227,15 @@ func (p *Poller) wasParked() {
 
 // Linger is poll, which calls Events, with a moment for packets to come before
 // the caller blocks; see package pace. now is [sysmon.Now], and taken how many came
-// so far. due tells without a system call that there is something to do. A Wake is
-// noticed after [pace.Linger] or a nap.
+// so far. due tells, without asking what is ready, that there is something to do. A
+// Wake is noticed after [pace.Linger] or a nap.
 //
 // With one processor the thread keeps it while it waits: raw system calls leave the
 // runtime's monitor thread asleep, which would take the processor from it after
 // 20 µs, and looks around for 5 ms from when it was woken, at the cost of as much each
 // time. What the monitor would do is done here: others run before the wait, and
 // the caller is parked every [sysmon.Turn], so that the runtime's poller is asked.
-func (p *Poller) Linger(pacer *pace.Pacer, now time.Duration, until time.Time, taken uint64, due func() bool, poll func(time.Duration) bool) bool {
+func (p *Poller) Linger(pacer *pace.Pacer, now time.Duration, until time.Time, taken uint64, due func(now time.Duration) bool, poll func(time.Duration) bool) bool {
 	left := pace.Patience
 	if !until.IsZero() {
 		if left = time.Until(until); left < pace.Nap+pace.Linger {
@@ -251,7 +251,7 @@ func (p *Poller) Linger(pacer *pace.Pacer, now time.Duration, until time.Time, t
 		pacer.Idle()
 		return false
 	}
-	if due() {
+	if due(now) {
 		// To ask whether anybody waits for a turn takes longer than the rest.
 		if pacer.Yield(now, false) {
 			if pacer.Alone() || p.parked {

@@ -29,7 +29,7 @@ func patient() *pace.Pacer {
 }
 
 // lingerPatiently calls Linger until it is not late.
-func lingerPatiently(t *testing.T, p *Poller, never func() bool, poll func(time.Duration) bool, waits *[]time.Duration) {
+func lingerPatiently(t *testing.T, p *Poller, never func(time.Duration) bool, poll func(time.Duration) bool, waits *[]time.Duration) {
 	t.Helper()
 	for range 1000 {
 		*waits = nil
@@ -58,7 +58,7 @@ func TestAWakeEndsALongLinger(t *testing.T) {
 		waits = append(waits, d)
 		return p.Events(evs[:], d) > 0
 	}
-	never := func() bool { return false }
+	never := func(time.Duration) bool { return false }
 
 	shortest := time.Hour
 	for range 20 { // whatever else the machine has to do
@@ -111,7 +111,7 @@ func TestALoopWithTheOnlyProcessorIsParkedNowAndThen(t *testing.T) {
 	defer p.Close()
 	waited := false
 	poll := func(d time.Duration) bool { waited = waited || d > 0; return d > 0 } // something comes of each wait
-	never := func() bool { return false }
+	never := func(time.Duration) bool { return false }
 	for range 3 {
 		pacer := patient() // it finds out about the processors
 		begun, turns := time.Now(), 0
@@ -189,14 +189,14 @@ func TestLingerKeepsToTheTimeAndToWhatIsDue(t *testing.T) {
 		waits = append(waits, d)
 		return false
 	}
-	never := func() bool { return false }
+	never := func(time.Duration) bool { return false }
 	p.Linger(patient(), sysmon.Now(), time.Now().Add(2*time.Millisecond), answered+1, never, poll)
 	p.Linger(patient(), sysmon.Now(), time.Now(), answered+1, never, poll)
 	p.Linger(new(pace.Pacer), sysmon.Now(), time.Time{}, 0, never, poll)
 	if len(waits) != 3 || waits[0] > 2*time.Millisecond || waits[1] != 0 || waits[2] != pace.Linger {
 		t.Errorf("waits of %v", waits)
 	}
-	if !p.Linger(patient(), sysmon.Now(), time.Time{}, answered+1, func() bool { return true }, poll) || len(waits) != 3 {
+	if !p.Linger(patient(), sysmon.Now(), time.Time{}, answered+1, func(time.Duration) bool { return true }, poll) || len(waits) != 3 {
 		t.Error("something is due, and it is waited")
 	}
 }
