@@ -60,9 +60,9 @@ func TestAWakeEndsALongLinger(t *testing.T) {
 	}
 	never := func(time.Duration) bool { return false }
 
-	shortest := time.Hour
+	shortest, noticed := time.Hour, 0
 	for range 20 { // whatever else the machine has to do
-		began := make(chan time.Time)
+		began := make(chan time.Time, 1)
 		go func() {
 			for !p.lingers.Load() {
 				time.Sleep(10 * time.Microsecond)
@@ -71,24 +71,31 @@ func TestAWakeEndsALongLinger(t *testing.T) {
 			p.Wake()
 			began <- now
 		}()
-		for { // one may be over before the other goroutine has seen it
+		for woken := false; !woken; {
 			lingerPatiently(t, &p, never, poll, &waits)
-			if len(waits) != 1 || waits[0] != pace.Patience {
+			over := time.Now()
+			var at time.Time
+			select {
+			case at = <-began:
+				woken = true
+			case <-time.After(time.Millisecond): // it was over before the other goroutine has seen it
+			}
+			switch {
+			case len(waits) == 1 && waits[0] == pace.Patience:
+				if woken && at.Before(over) {
+					noticed++
+					shortest = min(shortest, over.Sub(at))
+				}
+			case len(waits) == 1 && waits[0] == 0 && p.woken.Load(): // the Wake came between two
+			default:
 				t.Fatalf("waits of %v", waits)
 			}
-			over := time.Now()
-			select {
-			case at := <-began:
-				shortest = min(shortest, over.Sub(at))
-			case <-time.After(time.Millisecond):
-				continue
-			}
-			break
 		}
 		if !p.Woken() {
 			t.Fatal("the Wake is lost")
 		}
 	}
+	t.Logf("%d of 20 were waited for", noticed)
 	if shortest > pace.Patience/2 {
 		t.Errorf("a Wake was noticed after %v at best", shortest)
 	}
