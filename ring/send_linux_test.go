@@ -295,7 +295,7 @@ func TestKickTellsThatSomeAreLeft(t *testing.T) {
 		skip(t, "no tbf: %v: %s", err, out)
 	}
 	defer enter(t, tx)()
-	const n = KickEvery
+	const n = 16
 	for i := range n {
 		p.put(tx, i, 1000)
 	}

@@ -127,7 +127,7 @@ func (t *Tx) Copied() uint64 { return t.ring.copied }
 // few are sent by a system call that the runtime is not told of. Of others its
 // monitor takes the processor away when they last, which costs more than the
 // frames; the runtime cannot stop the world during this one.
-const KickEvery = 16
+const KickEvery = 64
 
 // Kick has the kernel send the frames that are requested, without waiting until
 // they are gone. Frames that it finds wrong are taken out of the ring, counted

@@ -15,14 +15,18 @@ import (
 // some devices deliver it at once.
 const (
 	MaxReceive = 64 // of Messages.Receive
-	rawSend    = 16
+	maxSend    = 64
+
+	// maxSendBytes is as many packets of a usual MTU. What is longer takes longer,
+	// and may be cut.
+	maxSendBytes = maxSend * 1600
 )
 
 // Sendmmsg sends hdrs without blocking and returns how many were taken. An
 // error is about the first of them.
 func Sendmmsg(fd int, hdrs []unix.Mmsghdr) (sent int, errno unix.Errno) {
 	for sent < len(hdrs) {
-		part := hdrs[sent:min(len(hdrs), sent+rawSend)]
+		part := atOnce(hdrs[sent:])
 		n, errno := mmsg(unix.SYS_SENDMMSG, fd, part, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 		if sent += n; n < len(part) {
 			if sent > 0 {
@@ -32,6 +36,18 @@ func Sendmmsg(fd int, hdrs []unix.Mmsghdr) (sent int, errno unix.Errno) {
 		}
 	}
 	return sent, 0
+}
+
+// atOnce returns the messages at the start of hdrs that one call is to send.
+func atOnce(hdrs []unix.Mmsghdr) []unix.Mmsghdr {
+	bytes := uint64(0)
+	for i := range hdrs {
+		bytes += uint64(hdrs[i].Hdr.Iov.Len) // each has one
+		if i == maxSend || i > 0 && bytes > maxSendBytes {
+			return hdrs[:i]
+		}
+	}
+	return hdrs
 }
 
 func mmsg(trap uintptr, fd int, hdrs []unix.Mmsghdr, flags uintptr) (int, unix.Errno) {

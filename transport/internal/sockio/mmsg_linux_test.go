@@ -4,6 +4,7 @@ package sockio
 
 import (
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,5 +77,35 @@ func TestReceivedMessagesAreFilledInAnew(t *testing.T) {
 		with(1)
 		receive(1, room, true)
 		receive(room, room, true)
+	}
+}
+
+// TestOneCallSendsWhatIsSoonSent: the runtime is not told of it.
+func TestOneCallSendsWhatIsSoonSent(t *testing.T) {
+	for _, c := range []struct {
+		packets, bytes int
+		want           []int // messages of each call
+	}{
+		{0, 0, nil},
+		{1, 65_535, []int{1}},
+		{3, 65_535, []int{1, 1, 1}},
+		{64, 60, []int{64}},
+		{64, 1500, []int{64}},
+		{150, 60, []int{64, 64, 22}},
+		{64, 9000, []int{11, 11, 11, 11, 11, 9}},
+	} {
+		m := NewMessages(c.packets, 0)
+		buf := make([]byte, c.bytes)
+		for i := range m.Hdr {
+			m.Data(i, buf)
+		}
+		var got []int
+		for left := m.Hdr; len(left) > 0; {
+			n := len(atOnce(left))
+			got, left = append(got, n), left[n:]
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%d packets of %d bytes: %v, want %v", c.packets, c.bytes, got, c.want)
+		}
 	}
 }
