@@ -69,9 +69,9 @@ func (q *queue) networkError(e *NetworkError, whole bool) {
 		return
 	}
 	if e.Size == 0 {
-		e.Size = int(p.size)
+		e.Size = p.size
 	}
-	size := min(e.Size, int(p.size))
+	size := min(e.Size, p.size)
 	if tooBig(e) && e.MTU == 0 {
 		e.MTU = plateau(size)
 	}
@@ -96,7 +96,7 @@ func (q *queue) networkError(e *NetworkError, whole bool) {
 }
 
 // findSent finds the packet that e is about.
-func (h *Host) findSent(e *NetworkError, now int64, whole bool) (p sentPacket, ok bool) {
+func (h *Host) findSent(e *NetworkError, now int64, whole bool) (p sentMatch, ok bool) {
 	for _, q := range h.queues {
 		if p, ok = q.tx.log.find(e, now, whole); ok {
 			return p, true

@@ -4,7 +4,8 @@ package proto
 
 import (
 	"encoding/binary"
-	"net/netip"
+	"math/bits"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -21,24 +22,43 @@ type sentLog struct {
 	mu      sync.Mutex
 	tags    []uint32 // of packets[i], looked at first
 	packets []sentPacket
+	cookies []uint64 // of packets[i]; nil until one is not 0
 	next    int
-	built   bool // headers are built below: the identification is not known
+	built   bool      // headers are built below: the identification is not known
+	key     [2]uint64 // of brief, random
 }
 
-// A sentPacket is what is remembered of a packet.
+// A sentPacket is what is remembered of a packet. It is small, since what was sent
+// before is out of the caches when its place is written again.
 type sentPacket struct {
-	src, dst [16]byte
+	src, dst uint32  // see brief
 	first    [8]byte // of what follows the IP header
-	cookie   uint64
-	at       int64  // host time
-	owner    uint32 // Binding.serial
+	at       uint32  // host time in ticks
+	owner    uint32  // Binding.serial
 	id       uint32
-	size     uint32
-	protocol uint8
-	n        uint8 // of first
-	fragment bool
-	v6       bool
+	about    about // 0: no packet, or one that was too odd
 }
+
+// An about has the length of a packet in its lowest bits.
+type about uint32
+
+const (
+	aboutSize     about = 1<<17 - 1
+	aboutFirst          = 17 // 4 bits: how many bytes of first there are
+	aboutProtocol       = 21 // 8 bits
+	aboutFragment about = 1 << 29
+	aboutV6       about = 1 << 30
+)
+
+func (a about) size() int       { return int(a & aboutSize) }
+func (a about) protocol() uint8 { return uint8(a >> aboutProtocol) }
+func (p *sentPacket) quoted() string {
+	return string(p.first[:p.about>>aboutFirst&15])
+}
+
+// ticks is host time in units of 2^20 ns, about a millisecond, with which it is
+// the same again after 52 days.
+func ticks(ns int64) uint32 { return uint32(ns >> 20) }
 
 // The log grows while it would forget a packet within keepSent, up to
 // maxSentLog packets, and up to minSentLog while it would forget any that
@@ -58,14 +78,26 @@ const (
 func (l *sentLog) record(slots []transport.Slot, owners []*Binding, now int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	at := ticks(now)
 	for i := range slots {
-		p := l.slot(now)
-		if !p.load(slots[i].Data, l.built) {
-			p.size = 0 // found by nothing, but counted by forget
+		s := &slots[i]
+		if len(l.packets) < maxSentLog {
+			l.makeRoom(at)
 		}
-		p.cookie, p.at, p.owner = slots[i].Cookie, now, owners[i].serial
-		l.tags[l.next] = p.tag(p.tagID())
-		l.next = (l.next + 1) & (len(l.packets) - 1)
+		if s.Cookie != 0 && l.cookies == nil {
+			l.cookies = make([]uint64, len(l.packets))
+		}
+		k := l.next
+		p := &l.packets[k]
+		*p = sentPacket{at: at, owner: owners[i].serial}
+		if !l.load(p, s.Data) {
+			p.about = 0 // found by nothing, but counted by forget
+		}
+		l.tags[k] = p.tag(p.tagID())
+		if l.cookies != nil {
+			l.cookies[k] = s.Cookie
+		}
+		l.next = (k + 1) & (len(l.packets) - 1)
 	}
 }
 
@@ -80,71 +112,96 @@ func (l *sentLog) forget(n int) {
 	}
 }
 
-// slot returns the place for the next packet.
-func (l *sentLog) slot(now int64) *sentPacket {
+// makeRoom makes the log longer if the next packet would take the place of one that
+// is to be kept.
+func (l *sentLog) makeRoom(now uint32) {
 	n, keep := len(l.packets), keepSent
 	if n < minSentLog {
 		keep = sentLife
 	}
-	if n == 0 || n < maxSentLog && l.packets[l.next].size != 0 && now-l.packets[l.next].at < keep {
-		more := max(newSentLog, 2*n)
-		tags, packets := make([]uint32, more), make([]sentPacket, more)
-		k := copy(packets, l.packets[l.next:])
-		copy(packets[k:], l.packets[:l.next])
-		k = copy(tags, l.tags[l.next:])
-		copy(tags[k:], l.tags[:l.next])
-		l.tags, l.packets, l.next = tags, packets, n
+	if n == 0 {
+		l.key = [2]uint64{rand.Uint64(), rand.Uint64()}
+	} else if p := &l.packets[l.next]; p.about == 0 || now-p.at >= ticks(keep) {
+		return
 	}
-	return &l.packets[l.next]
+	more := max(newSentLog, 2*n)
+	l.tags, l.packets = unroll(l.tags, l.next, more), unroll(l.packets, l.next, more)
+	if l.cookies != nil {
+		l.cookies = unroll(l.cookies, l.next, more)
+	}
+	l.next = n
+}
+
+// unroll copies a ring that starts at next to the start of one with n places.
+func unroll[T any](ring []T, next, n int) []T {
+	longer := make([]T, n)
+	copy(longer[copy(longer, ring[next:]):], ring[:next])
+	return longer
 }
 
 // load fills in p from a packet to be sent.
-func (p *sentPacket) load(d []byte, built bool) bool {
-	hdr := 0
+func (l *sentLog) load(p *sentPacket, d []byte) bool {
+	hdr, protocol := 0, uint8(0)
 	switch {
 	case len(d) < 20:
 		return false
 	case d[0]>>4 == 4:
-		hdr, p.v6 = int(d[0]&15)*4, false
-		p.src, p.dst = [16]byte{}, [16]byte{}
-		copy(p.src[:], d[12:16])
-		copy(p.dst[:], d[16:20])
-		p.protocol, p.id = d[9], uint32(binary.BigEndian.Uint16(d[4:]))
-		p.fragment = binary.BigEndian.Uint16(d[6:])&0x3fff != 0
+		hdr, protocol = int(d[0]&15)*4, d[9]
+		p.src, p.dst = binary.BigEndian.Uint32(d[12:]), binary.BigEndian.Uint32(d[16:])
+		if !l.built {
+			p.id = uint32(binary.BigEndian.Uint16(d[4:]))
+		}
+		if binary.BigEndian.Uint16(d[6:])&0x3fff != 0 {
+			p.about |= aboutFragment
+		}
 	case len(d) < 40:
 		return false
 	default:
-		hdr = 40
-		p.src, p.dst, p.v6 = [16]byte(d[8:24]), [16]byte(d[24:40]), true
-		p.protocol, p.id, p.fragment = d[6], 0, false
+		hdr, protocol = 40, d[6]
+		p.src, p.dst, p.about = l.brief([16]byte(d[8:])), l.brief([16]byte(d[24:])), aboutV6
 		if wire.IsExtension(d[6]) {
 			var c wire.Chain
 			if wire.WalkIPv6(d, &c) != wire.NotMalformed {
 				return false
 			}
-			p.protocol, hdr = c.Protocol, c.HeaderLen
+			protocol, hdr = c.Protocol, c.HeaderLen
 			if c.Fragment != 0 {
-				p.id, p.fragment = wire.IPv6Fragment(d[c.Fragment:]).ID(), true
+				p.id = wire.IPv6Fragment(d[c.Fragment:]).ID()
+				p.about |= aboutFragment
 			}
 		}
 	}
 	if hdr > len(d) {
 		return false
 	}
-	if built && d[0]>>4 == 4 {
-		p.id = 0
+	n := 8
+	if first := d[hdr:]; len(first) >= n {
+		p.first = [8]byte(first)
+	} else {
+		n = copy(p.first[:], first)
 	}
-	p.size = uint32(len(d))
-	p.first = [8]byte{}
-	p.n = uint8(copy(p.first[:], d[hdr:]))
+	p.about |= about(len(d))&aboutSize | about(n)<<aboutFirst | about(protocol)<<aboutProtocol
 	return true
+}
+
+// brief is what is remembered of an IPv6 address: enough to tell it from all those
+// that somebody forges who does not know the key. Only the unspecified one is 0, as
+// in IPv4, whose addresses are remembered whole.
+func (l *sentLog) brief(a [16]byte) uint32 {
+	x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(a[8:])
+	if x|y == 0 {
+		return 0
+	}
+	x, y = bits.Mul64(x^l.key[0], y^l.key[1])
+	x ^= y
+	return max(uint32(x>>32)^uint32(x), 1)
 }
 
 // tagID is what the packet's tag is made of: nothing for IPv6, whose fragments
 // may be quoted with an identification, or without one when they were put
 // together, and begin with the same data.
 func (p *sentPacket) tagID() uint32 {
-	if p.v6 {
+	if p.about&aboutV6 != 0 {
 		return 0
 	}
 	return p.id
@@ -156,67 +213,5 @@ func (p *sentPacket) tag(id uint32) uint32 {
 	if id == 0 {
 		id = binary.BigEndian.Uint32(p.first[:])
 	}
-	where := binary.BigEndian.Uint32(p.dst[:]) ^ binary.BigEndian.Uint32(p.dst[12:])
-	return (where ^ uint32(p.protocol)<<24 ^ id) | 1 // 0 is no packet
-}
-
-// find returns the latest packet that e can be about. If its whole header is known
-// and IPv4, it has an identification.
-func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentPacket, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	want := sentPacket{src: as16(e.Src), dst: as16(e.Dst), protocol: e.Protocol, id: e.ID, size: uint32(e.Size)}
-	want.n = uint8(copy(want.first[:], e.Quoted))
-	// Without an identification in the log, or in e, the payload has to do.
-	byID, byData := want.tag(want.id), want.tag(0)
-	noID := whole && e.ID == 0 && e.Dst.Is4()
-	anyTag := e.ID == 0 && !noID && (e.Dst.Is4() || want.n < 4)
-	for i := 1; i <= len(l.packets); i++ {
-		k := (l.next - i) & (len(l.packets) - 1)
-		t := l.tags[k]
-		if t == 0 {
-			break // and so is all that is older
-		}
-		// Errors may be many, and forged: packets are looked at if their tag is right.
-		if (t == byID || t == byData || anyTag) && l.packets[k].is(&want, e, l.built) && !(noID && l.packets[k].id != 0) {
-			return l.packets[k], now-l.packets[k].at <= sentLife
-		}
-	}
-	return sentPacket{}, false
-}
-
-// is reports whether an error that tells what is in want can be about p. What
-// it does not tell, or p does not know, is no contradiction, but a network that
-// quotes less than eight bytes of the payload (RFC 792) is not believed. Where
-// the headers are built below, fragments may be made there, too; and a host that
-// has put fragments together quotes what came of it.
-func (p *sentPacket) is(want *sentPacket, e *NetworkError, built bool) bool {
-	switch {
-	case p.dst != want.dst || p.protocol != want.protocol || p.size == 0:
-		return false
-	case e.Src.IsValid() && p.src != want.src && p.src != [16]byte{}:
-		return false
-	case e.ID != 0 && p.id != 0 && e.ID != p.id:
-		return false
-	case e.Size != 0 && e.Size != int(p.size) && !(built && e.Size < int(p.size)) && !(p.fragment && e.Size > int(p.size)):
-		return false
-	case e.Origin == transport.OriginLocal && len(e.Quoted) == 0:
-		return true // the kernel quotes nothing of what it has not sent
-	case want.n < p.n:
-		return false
-	}
-	return string(want.first[:p.n]) == string(p.first[:p.n])
-}
-
-// as16 is a with an IPv4 address in front.
-func as16(a netip.Addr) (b [16]byte) {
-	if a.Is4() {
-		v := a.As4()
-		copy(b[:], v[:])
-		return b
-	}
-	if a.IsValid() {
-		b = a.As16()
-	}
-	return b
+	return (p.dst ^ uint32(p.about.protocol())<<24 ^ id) | 1 // 0 is no packet
 }

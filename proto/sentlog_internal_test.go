@@ -32,12 +32,12 @@ func TestALongLogIsSearchedByItsTags(t *testing.T) {
 	if p, ok := l.find(errorAbout("\x00\x00\x12\x34\x00\x00\x00\x00"), sentLife, true); !ok || p.cookie != 0x1234 {
 		t.Errorf("found %v, packet %#x", ok, p.cookie)
 	}
-	if _, ok := l.find(errorAbout("\x00\x00\x12\x34\x00\x00\x00\x00"), sentLife+1, true); ok {
+	if _, ok := l.find(errorAbout("\x00\x00\x12\x34\x00\x00\x00\x00"), sentLife+1<<20, true); ok {
 		t.Error("an error about a packet that is too old is believed")
 	}
 	// Who forges errors does not have packets looked at one by one.
 	for i := range l.packets {
-		l.packets[i].dst[15] = 1 // each would be the one
+		l.packets[i].dst = l.address(netip.MustParseAddr("2000::1")) // each would be the one
 	}
 	forged := errorAbout("forged!!")
 	forged.Dst = netip.MustParseAddr("2000::1")
@@ -55,5 +55,93 @@ func BenchmarkForgedError(b *testing.B) {
 	l, e := longLog(), errorAbout("forged!!")
 	for b.Loop() {
 		l.find(e, 0, true)
+	}
+}
+
+// TestALogThatGrowsKeepsWhatItHas has cookies begin late, and the log grow before
+// and after that.
+func TestALogThatGrowsKeepsWhatItHas(t *testing.T) {
+	l, b := &sentLog{}, &Binding{serial: 7}
+	packet := func(i int) []byte {
+		if i%2 == 0 {
+			d := make([]byte, 40+12)
+			d[0], d[6] = 0x60, 253
+			copy(d[8:], netip.MustParseAddr("2001:db8::1").AsSlice())
+			copy(d[24:], netip.MustParseAddr("2001:db8::2").AsSlice())
+			binary.BigEndian.PutUint32(d[40:], uint32(i))
+			return d
+		}
+		d := make([]byte, 20+12)
+		d[0], d[9] = 0x45, 253
+		copy(d[12:], []byte{10, 0, 0, 1})
+		copy(d[16:], []byte{10, 0, 0, 2})
+		binary.BigEndian.PutUint16(d[4:], uint16(i))
+		binary.BigEndian.PutUint32(d[20:], uint32(i))
+		return d
+	}
+	about := func(i int) *NetworkError {
+		e := &NetworkError{Protocol: 253, Quoted: binary.BigEndian.AppendUint32(nil, uint32(i)), Origin: transport.OriginICMP6,
+			Src: netip.MustParseAddr("2001:db8::1"), Dst: netip.MustParseAddr("2001:db8::2")}
+		e.Quoted = append(e.Quoted, 0, 0, 0, 0)
+		if i%2 == 1 {
+			e.Origin, e.ID = transport.OriginICMP, uint32(i)
+			e.Src, e.Dst = netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+		}
+		return e
+	}
+	const late, n = 40, 1000
+	cookie := func(i int) uint64 {
+		if i < late {
+			return 0
+		}
+		return uint64(i) << 33
+	}
+	for i := range n {
+		l.record([]transport.Slot{{Data: packet(i), Cookie: cookie(i)}}, []*Binding{b}, 0)
+	}
+	l.record([]transport.Slot{{Data: packet(n)}}, []*Binding{b}, 0)
+	l.forget(1)
+	for i := range n {
+		p, ok := l.find(about(i), 0, true)
+		if !ok || p.cookie != cookie(i) || p.owner != 7 || p.size != len(packet(i)) {
+			t.Fatalf("packet %d: found %v, %+v", i, ok, p)
+		}
+		other := about(i)
+		for _, a := range []*netip.Addr{&other.Src, &other.Dst} {
+			was := *a
+			*a = a.Next().Next()
+			if _, ok := l.find(other, 0, true); ok {
+				t.Fatalf("packet %d: found by an error about %v to %v", i, other.Src, other.Dst)
+			}
+			*a = was
+		}
+		other.Protocol++
+		if _, ok := l.find(other, 0, true); ok {
+			t.Fatalf("packet %d: found by an error about another protocol", i)
+		}
+		if other.ID = 0; i < 100 { // so that all of the log is looked at
+			if _, ok := l.find(other, 0, false); ok {
+				t.Fatalf("packet %d: found by an error about another protocol, and without an identification", i)
+			}
+		}
+	}
+	if _, ok := l.find(about(n), 0, true); ok {
+		t.Error("a packet that was not sent is found")
+	}
+}
+
+// TestALogOutlivesItsClock: what tells the time in it comes round after 52 days.
+func TestALogOutlivesItsClock(t *testing.T) {
+	l, b := &sentLog{}, &Binding{}
+	pk := make([]byte, 60)
+	pk[0], pk[6], pk[24] = 0x60, 253, 0x20
+	now := int64(1)<<52 - 1<<20
+	l.record([]transport.Slot{{Data: pk, Cookie: 1}}, []*Binding{b}, now)
+	e := errorAbout("\x00\x00\x00\x00\x00\x00\x00\x00")
+	if _, ok := l.find(e, now+5<<20, true); !ok {
+		t.Error("a packet sent before the clock comes round is not found after it")
+	}
+	if _, ok := l.find(e, now+sentLife+2<<20, true); ok {
+		t.Error("an error about a packet that is too old is believed")
 	}
 }
