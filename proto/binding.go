@@ -83,16 +83,6 @@ func (b *Binding) Protocols() []uint8 { return slices.Clone(b.protocols) }
 // Host returns the host the binding belongs to.
 func (b *Binding) Host() *Host { return b.host }
 
-// nextID returns an IPv4 identification other than 0, from a counter that
-// starts at random and goes through all of them before one comes back.
-func (b *Binding) nextID() uint16 {
-	for {
-		if id := uint16(b.ids.Add(1) * 40503); id != 0 { // odd: a permutation of the 16-bit numbers
-			return id
-		}
-	}
-}
-
 var errClosed = net.ErrClosed
 
 // connPeer tells Conns of one protocol apart: by whose packets they take.

@@ -135,7 +135,7 @@ func (c *Conn) stage(m *Message) error {
 			return err
 		}
 	}
-	s, err := c.out.reserveFor(c.b, hd, len(m.Buf))
+	s, err := c.out.reserveFor(c.b, &hd, len(m.Buf))
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,8 @@ func (c *Conn) try(b []byte, hd *Header) error {
 	c.wmu.lockToSend()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false
-	s, err := c.out.reserveFor(c.b, *hd, len(b))
+	filled := *hd // hd is for the next try
+	s, err := c.out.reserveFor(c.b, &filled, len(b))
 	if err == nil {
 		copy(s.Payload(), b)
 		err = s.Commit()

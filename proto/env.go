@@ -83,7 +83,7 @@ func (e *Env) Reserve(hd Header, n int) (*Slot, error) {
 	if !e.live {
 		return nil, ErrNotOnLoop
 	}
-	return e.o.reserveFor(e.b, hd, n)
+	return e.o.reserveFor(e.b, &hd, n)
 }
 
 // Reply opens a slot for an answer to p, with n bytes of payload: to p's

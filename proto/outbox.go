@@ -32,6 +32,9 @@ type outbox struct {
 	slot   Slot       // the open slot, one at a time
 	max    int        // most packets to stage
 
+	id             uint32 // the identification used last
+	ids, idsAtOnce uint32 // how many after it are this outbox's, and how many it takes at once
+
 	whole    []byte // a packet that is being cut
 	splitter frag.Splitter
 
@@ -46,6 +49,7 @@ func (o *outbox) init(h *Host, tx *txSide) {
 	o.h, o.tx, o.grow = h, tx, 1
 	o.max = max(h.caps.Batch, 1)
 	o.slot.o = o
+	o.idsAtOnce = 1 // of any binding
 }
 
 // time is the instant of the callback in progress.

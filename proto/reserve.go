@@ -9,8 +9,8 @@ import (
 )
 
 // reserveFor opens the outbox's slot with the header in place and n bytes of
-// payload, on behalf of b.
-func (o *outbox) reserveFor(b *Binding, hd Header, n int) (*Slot, error) {
+// payload, on behalf of b. It fills in what hd leaves to the host.
+func (o *outbox) reserveFor(b *Binding, hd *Header, n int) (*Slot, error) {
 	if o.slot.open {
 		return nil, ErrSlotOpen
 	}
@@ -22,11 +22,11 @@ func (o *outbox) reserveFor(b *Binding, hd Header, n int) (*Slot, error) {
 			return nil, &HeaderError{"Protocol", "is not given, and the binding is for all of them"}
 		}
 	}
-	src, err := o.h.route(&hd, o.time())
+	src, err := o.h.route(hd, o.time())
 	if err != nil {
 		return nil, err
 	}
-	return o.open(b, &hd, src, n)
+	return o.open(b, hd, src, n)
 }
 
 // open is reserve for a header that is complete.
@@ -47,7 +47,7 @@ func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, err
 	} else {
 		id := uint16(hd.ID)
 		if id == 0 && !hd.Exact {
-			id = b.nextID()
+			id = o.nextID(b)
 		}
 		hd.put4(ts.Data, src, id)
 	}
@@ -55,6 +55,24 @@ func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, err
 	s := o.take(b, ts, hdr)
 	s.ownID = !v6 && (hd.ID != 0 || hd.Exact)
 	return s, nil
+}
+
+// nextID returns an IPv4 identification other than 0 for a packet of b. They come from
+// a counter that starts at random and goes through all of them before one comes back;
+// a Sender takes several at once, since an atomic addition waits for all stores before
+// it.
+func (o *outbox) nextID(b *Binding) uint16 {
+	for {
+		if o.ids == 0 {
+			o.ids = o.idsAtOnce
+			o.id = b.ids.Add(o.ids) - o.ids
+		}
+		o.id++
+		o.ids--
+		if id := uint16(o.id * 40503); id != 0 { // odd: a permutation of the 16-bit numbers
+			return id
+		}
+	}
 }
 
 // take makes ts the open slot.

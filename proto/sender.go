@@ -21,6 +21,7 @@ type Sender struct {
 func (b *Binding) NewSender() *Sender {
 	s := &Sender{b: b}
 	s.o.init(b.host, &b.host.queues[0].tx)
+	s.o.idsAtOnce = 64
 	return s
 }
 
@@ -34,7 +35,7 @@ func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
 		s.o.nowOK = false // one look at the clock for what is sent together
 	}
 	s.turns = s.b.host.turns.Load()
-	return s.o.reserveFor(s.b, hd, n)
+	return s.o.reserveFor(s.b, &hd, n)
 }
 
 // Send is Reserve, copy and Commit in one.

@@ -70,15 +70,18 @@ func complete(d []byte, hdr int) {
 		binary.BigEndian.PutUint16(d[4:], uint16(len(d)-40))
 		return
 	}
-	binary.BigEndian.PutUint16(d[2:], uint16(len(d)))
-	d[10], d[11] = 0, 0
-	sum := uint16(0)
+	const second = 0xffff << 32 // of the four fields in a long word
+	h, be := (*[20]byte)(d), binary.BigEndian
+	x := be.Uint64(h[:])&^second | uint64(uint16(len(d)))<<32
+	y := be.Uint64(h[8:]) &^ second
 	if hdr == 20 {
-		sum = checksum.SumHeader((*[20]byte)(d))
-	} else {
-		sum = checksum.Sum(d[:hdr])
+		y |= uint64(^checksum.SumWords(x, y, be.Uint32(h[16:]))) << 32
 	}
-	binary.BigEndian.PutUint16(d[10:], ^sum)
+	be.PutUint64(h[:], x)
+	be.PutUint64(h[8:], y)
+	if hdr > 20 {
+		be.PutUint16(h[10:], ^checksum.Sum(d[:hdr]))
+	}
 }
 
 func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }

@@ -47,6 +47,16 @@ const (
 	FragProbe                 // IP_PMTUDISC_PROBE: as FragNever, and the known path MTU is not looked at
 )
 
+// Append adds a slot with this memory. It is for transports.
+//
+// The slot is filled in where it is: one that is made elsewhere and then copied waits
+// for its parts to get to the cache.
+func (b *Batch) Append(data []byte, ref uint64) {
+	b.Slots = append(b.Slots, Slot{})
+	s := &b.Slots[len(b.Slots)-1]
+	s.Data, s.Ref = data, ref
+}
+
 // Drop takes the first packet out of the batch, so that the next one becomes
 // the first; its slot goes back with the next Commit.
 func (b *Batch) Drop() {

@@ -107,6 +107,10 @@ func TestSumOfAHeaderIsThatOfItsBytes(t *testing.T) {
 		if got, want := SumHeader(&h), Sum(h[:]); got != want {
 			t.Fatalf("%x: %#04x, want %#04x", h, got, want)
 		}
+		be := binary.BigEndian
+		if got, want := SumWords(be.Uint64(h[:]), be.Uint64(h[8:]), be.Uint32(h[16:])), Sum(h[:]); got != want {
+			t.Fatalf("%x: %#04x of its words, want %#04x", h, got, want)
+		}
 	}
 	check()
 	for i := range h {

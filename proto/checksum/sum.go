@@ -70,6 +70,16 @@ func SumHeader(h *[20]byte) uint16 {
 	return bits.ReverseBytes16(uint16((half + bits.RotateLeft32(half, 16)) >> 16))
 }
 
+// SumWords is SumHeader of a header in registers: of its first and second eight
+// bytes, and of its last four, as big-endian numbers.
+func SumWords(first, second uint64, last uint32) uint16 {
+	x, c := bits.Add64(first, second, 0)
+	x, c = bits.Add64(x, uint64(last), c)
+	x += c // see SumHeader
+	half := uint32((x + bits.RotateLeft64(x, 32)) >> 32)
+	return uint16((half + bits.RotateLeft32(half, 16)) >> 16)
+}
+
 // fold reduces a 64-bit sum and the carry out of it to 16 bits.
 func fold(x, carry uint64) uint16 {
 	s := x>>32 + x&0xffffffff + carry // < 2^33

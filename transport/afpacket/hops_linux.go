@@ -23,6 +23,8 @@ type hop struct {
 	state hopState
 	via   netip.Addr // the gateway, or the destination itself
 	mtu   int        // bytes of IP packet, 0 if not known
+
+	header [headerLen]byte // of packets there from the interface's own address; by transmitter.find
 }
 
 // A hopState says whether packets can be sent to a hop.

@@ -37,7 +37,7 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 		ref := x.free[len(x.free)-1]
 		x.free = x.free[:len(x.free)-1]
 		at := int(ref-1)*stride + lead
-		b.Slots = append(b.Slots, transport.Slot{Data: x.mem[at : at : at+stride-lead], Ref: ref})
+		b.Append(x.mem[at:at:at+stride-lead], ref)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (q *queue) put(i int, s *transport.Slot) (hold bool, err error) {
 	if err != nil || h.state != hopReady {
 		return true, err
 	}
-	q.tx.address(i, s, h.mac)
+	q.tx.address(i, s, h)
 	return false, nil
 }
 

@@ -78,7 +78,7 @@ func (s *ringSender) reserve(q *queue, b *transport.Batch, n int) error {
 			break
 		}
 		at := s.tx.Data(i)[s.header:]
-		b.Slots = append(b.Slots, transport.Slot{Data: at[:0], Ref: uint64(i) + 1})
+		b.Append(at[:0], uint64(i)+1)
 	}
 	if len(b.Slots) > had {
 		return nil
@@ -146,7 +146,7 @@ func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err err
 			break
 		}
 		if s.header > 0 {
-			q.tx.putHeader(frame, slot.Data, h.mac)
+			q.tx.putHeader(frame, slot.Data, h)
 		}
 		if err = s.tx.Request(i, size); err != nil {
 			break

@@ -136,22 +136,27 @@ func (x *transmitter) frame(s *transport.Slot) []byte {
 // address makes message i send a slot to a link address: by a header in front
 // of the packet, in the slot's own memory, or by the kernel if the socket is
 // cooked.
-func (x *transmitter) address(i int, s *transport.Slot, mac wire.MAC) {
+func (x *transmitter) address(i int, s *transport.Slot, to *hop) {
 	if x.named() {
 		ll := x.name(i)
 		ll.Protocol, ll.Halen = sockio.NetworkOrder(protocolOf(s.Data)), x.addressLen
-		copy(ll.Addr[:], mac[:])
+		copy(ll.Addr[:], to.mac[:])
 		x.msg.Data(i, s.Data)
 		return
 	}
 	frame := x.frame(s)
-	x.putHeader(frame, s.Data, mac)
+	x.putHeader(frame, s.Data, to)
 	x.msg.Data(i, frame)
 }
 
 // putHeader writes the link header at the start of a frame.
-func (x *transmitter) putHeader(frame, packet []byte, mac wire.MAC) {
-	putHeader((*[headerLen]byte)(frame), mac, x.policy.source(packet, x.source), protocolOf(packet))
+func (x *transmitter) putHeader(frame, packet []byte, to *hop) {
+	h := (*[headerLen]byte)(frame)
+	if x.policy.moved == nil {
+		*h = to.header
+		return
+	}
+	putHeader(h, to.mac, x.policy.source(packet, x.source), protocolOf(packet))
 }
 
 // A hopAt is the last answer of hops, for runs of packets to one destination. It
@@ -173,7 +178,10 @@ const hopLife = 100 * time.Millisecond
 func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
 	l := &x.last
 	if l.dst == dst && l.hop.state == hopReady && (l.fresh || x.holds(t, l)) {
-		l.fresh = true
+		if !l.fresh {
+			l.fresh = true
+			x.setHeader(l)
+		}
 		return &l.hop, nil
 	}
 	routes, neighs := t.hops.generation() // before the answer, which may be newer
@@ -185,7 +193,17 @@ func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
 		h.state = hopWaiting
 	}
 	*l = hopAt{dst: dst, hop: h, fresh: true, since: x.now, routes: routes, neighs: neighs}
+	x.setHeader(l)
 	return &l.hop, nil
+}
+
+// setHeader makes the link header of the Commit under way.
+func (x *transmitter) setHeader(l *hopAt) {
+	protocol := uint16(protocol4)
+	if l.dst.Is6() {
+		protocol = protocol6
+	}
+	putHeader(&l.hop.header, l.hop.mac, x.source, protocol)
 }
 
 // holds reports whether an answer that was ready in an earlier Commit is as good as

@@ -69,7 +69,7 @@ func (q *queue) Reserve(b *transport.Batch, n int) error {
 	}
 	for range min(n, batch-t.lent.n) {
 		buf := t.net.bufs.get(maxPacket)
-		b.Slots = append(b.Slots, transport.Slot{Data: buf[:0], Ref: t.lent.lend(buf)})
+		b.Append(buf[:0], t.lent.lend(buf))
 	}
 	return nil
 }

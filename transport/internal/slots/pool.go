@@ -39,7 +39,7 @@ func (p *Pool) Reserve(b *transport.Batch, n int) error {
 		ref := p.free[len(p.free)-1]
 		p.free = p.free[:len(p.free)-1]
 		at := int(ref-1) * p.stride
-		b.Slots = append(b.Slots, transport.Slot{Data: p.mem[at : at : at+p.stride], Ref: ref})
+		b.Append(p.mem[at:at:at+p.stride], ref)
 	}
 	return nil
 }
