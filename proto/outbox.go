@@ -32,8 +32,10 @@ type outbox struct {
 	slot   Slot       // the open slot, one at a time
 	max    int        // most packets to stage
 
-	id             uint32 // the identification used last
-	ids, idsAtOnce uint32 // how many after it are this outbox's, and how many it takes at once
+	id        uint32 // the identification used last
+	ids       uint32 // how many after it are this outbox's
+	idsAtOnce uint32 // how many it takes next, and
+	idsMost   uint32 // at most: 1 if it is not one binding's
 
 	whole    []byte // a packet that is being cut
 	splitter frag.Splitter
@@ -49,7 +51,7 @@ func (o *outbox) init(h *Host, tx *txSide) {
 	o.h, o.tx, o.grow = h, tx, 1
 	o.max = max(h.caps.Batch, 1)
 	o.slot.o = o
-	o.idsAtOnce = 1 // of any binding
+	o.idsAtOnce, o.idsMost = 1, 1
 }
 
 // time is the instant of the callback in progress.

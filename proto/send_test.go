@@ -95,6 +95,43 @@ func TestIdentificationsDoNotRepeatSoon(t *testing.T) {
 	}
 }
 
+// TestSendersShareTheIdentifications: each takes many at once, if it sends much.
+func TestSendersShareTheIdentifications(t *testing.T) {
+	n := prototest.Pair(t, nil)
+	r := n.B.Record(t, 253)
+	b := n.A.Record(t, 253).Binding
+	long := []*proto.Sender{b.NewSender(), b.NewSender()}
+	hd := proto.Header{Dst: n.B.Addr4}
+	const rounds = 1000
+	for range rounds {
+		// Who sends one packet only must not use up what there is.
+		for _, s := range append(long, b.NewSender()) {
+			if err := s.Send(hd, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.Do(func(env *proto.Env) {
+			if err := env.Send(hd, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+		n.Run(t, time.Second)
+	}
+	seen := map[uint16]bool{}
+	for i, p := range r.Packets() {
+		if p.ID() == 0 || seen[p.ID()] {
+			t.Fatalf("identification %d of packet %d is 0 or was there before", p.ID(), i)
+		}
+		seen[p.ID()] = true
+	}
+	if len(seen) != 4*rounds {
+		t.Errorf("%d packets, want %d", len(seen), 4*rounds)
+	}
+}
+
 func TestHeadersThatCannotBeSentAreRefused(t *testing.T) {
 	n := prototest.Pair(t, nil)
 	b := n.A.Record(t, 253).Binding

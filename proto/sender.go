@@ -21,7 +21,7 @@ type Sender struct {
 func (b *Binding) NewSender() *Sender {
 	s := &Sender{b: b}
 	s.o.init(b.host, &b.host.queues[0].tx)
-	s.o.idsAtOnce = 64
+	s.o.idsMost = 64
 	return s
 }
 

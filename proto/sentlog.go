@@ -60,6 +60,15 @@ func (p *sentPacket) quoted() string {
 // the same again after 52 days.
 func ticks(ns int64) uint32 { return uint32(ns >> 20) }
 
+// age is how long ago p was sent, in ticks: 0 if it was sent later, by somebody who
+// has looked at the clock since then.
+func (p *sentPacket) age(now uint32) uint32 {
+	if p.at-now < ticks(sentLife) {
+		return 0
+	}
+	return now - p.at
+}
+
 // The log grows while it would forget a packet within keepSent, up to
 // maxSentLog packets, and up to minSentLog while it would forget any that
 // counts. It begins small, for networks of thousands of hosts. Errors about
@@ -121,7 +130,7 @@ func (l *sentLog) makeRoom(now uint32) {
 	}
 	if n == 0 {
 		l.key = [2]uint64{rand.Uint64(), rand.Uint64()}
-	} else if p := &l.packets[l.next]; p.about == 0 || now-p.at >= ticks(keep) {
+	} else if p := &l.packets[l.next]; p.about == 0 || p.age(now) >= ticks(keep) {
 		return
 	}
 	more := max(newSentLog, 2*n)
@@ -184,8 +193,8 @@ func (l *sentLog) load(p *sentPacket, d []byte) bool {
 	return true
 }
 
-// brief is what is remembered of an IPv6 address: enough to tell it from all those
-// that somebody forges who does not know the key. Only the unspecified one is 0, as
+// brief is what is remembered of an IPv6 address: nobody who does not know the key can
+// choose another one that passes for it, and of four billion one does by chance. Only the unspecified one is 0, as
 // in IPv4, whose addresses are remembered whole.
 func (l *sentLog) brief(a [16]byte) uint32 {
 	x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(a[8:])

@@ -40,7 +40,7 @@ func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentMatch,
 			if l.cookies != nil {
 				found.cookie = l.cookies[k]
 			}
-			return found, ticks(now)-p.at <= ticks(sentLife)
+			return found, p.age(ticks(now)) <= ticks(sentLife)
 		}
 	}
 	return sentMatch{}, false

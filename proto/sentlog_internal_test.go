@@ -130,6 +130,70 @@ func TestALogThatGrowsKeepsWhatItHas(t *testing.T) {
 	}
 }
 
+// number is an IPv6 packet whose payload is i.
+func number(i int) []byte {
+	d := make([]byte, 48)
+	d[0], d[6], d[24] = 0x60, 253, 0x20
+	binary.BigEndian.PutUint32(d[40:], uint32(i))
+	return d
+}
+
+func (l *sentLog) recordNumber(i int, now int64) {
+	l.record([]transport.Slot{{Data: number(i), Cookie: uint64(i) + 1}}, []*Binding{{}}, now)
+}
+
+func (l *sentLog) hasNumber(i int, now int64) bool {
+	e := errorAbout(string(number(i)[40:]))
+	e.Size = 0
+	p, ok := l.find(e, now, true)
+	return ok && p.cookie == uint64(i)+1
+}
+
+// TestALogThatWrapsGrowsInOrder has it grow when its oldest packet is in its middle,
+// also when its clock comes round.
+func TestALogThatWrapsGrowsInOrder(t *testing.T) {
+	for _, start := range []int64{0, 1<<52 - 1<<20 - 2*sentLife} {
+		l := new(sentLog)
+		for i := range 5 {
+			l.recordNumber(i, start)
+		}
+		now := start + 2*sentLife
+		const n = 500
+		for i := 5; i < n; i++ {
+			l.recordNumber(i, now+int64(i)<<16)
+		}
+		if now += n << 16; len(l.packets) != 512 {
+			t.Errorf("there is room for %d packets", len(l.packets))
+		}
+		for i := 5; i < n; i++ {
+			if !l.hasNumber(i, now) {
+				t.Fatalf("packet %d is not found", i)
+			}
+		}
+		for d := 1; d < n-5; d++ {
+			if k := (l.next - d) & (len(l.packets) - 1); l.cookies[k] != uint64(n-d)+1 {
+				t.Fatalf("%d places back is packet %d", d, l.cookies[k])
+			}
+		}
+	}
+}
+
+// TestALogTakesAnEarlierTime: those who share it looked at the clock when they began.
+func TestALogTakesAnEarlierTime(t *testing.T) {
+	l := new(sentLog)
+	for i := range newSentLog {
+		l.recordNumber(i, 5<<20)
+	}
+	for i := range 3 {
+		l.recordNumber(newSentLog+i, 1<<20)
+	}
+	for i := range newSentLog + 3 {
+		if !l.hasNumber(i, 1<<20) || !l.hasNumber(i, 6<<20) {
+			t.Errorf("packet %d is not found", i)
+		}
+	}
+}
+
 // TestALogOutlivesItsClock: what tells the time in it comes round after 52 days.
 func TestALogOutlivesItsClock(t *testing.T) {
 	l, b := &sentLog{}, &Binding{}

@@ -161,50 +161,56 @@ func TestAnInterfaceThatCameUpIsSentThroughWithoutReceiving(t *testing.T) {
 // the same destination.
 func TestFramesComeFromTheAddressThatTheInterfaceHas(t *testing.T) {
 	senders(t, func(t *testing.T, c Config) {
-		lab := netlab.Test(t, netlab.Pair())
-		a, b := lab.Node("a"), lab.Node("b")
-		tr := open(t, a, c)
-		sniff := newSniffer(t, b)
-		comes := func() wire.MAC {
-			t.Helper()
-			mustSend(t, tr, between(a, b, false, []byte("12345678")))
-			return sniff.next(t, func(p *transport.Packet) bool { return p.Protocol() == 253 }).Src()
-		}
-		if got, want := comes(), wire.MAC(a.Interfaces()[0].HardwareAddr); got != want {
-			t.Fatalf("from %v, want %v", got, want)
-		}
-		last := &tr.queues[0].tx.last
-		for end := time.Now().Add(10 * time.Second); last.hop.state != hopReady; comes() {
-			if time.Now().After(end) { // the first one waited for the neighbour
-				t.Fatal("nothing is remembered")
+		families(t, func(t *testing.T, v6 bool) {
+			lab := netlab.Test(t, netlab.Pair())
+			a, b := lab.Node("a"), lab.Node("b")
+			tr := open(t, a, c)
+			sniff := newSniffer(t, b)
+			comes := func() wire.MAC {
+				t.Helper()
+				mustSend(t, tr, between(a, b, v6, []byte("12345678")))
+				frame := sniff.next(t, func(p *transport.Packet) bool { return p.Protocol() == 253 })
+				if want := map[bool]uint16{false: protocol4, true: protocol6}[v6]; frame.EtherType() != want {
+					t.Errorf("a frame of type %#04x", frame.EtherType())
+				}
+				return frame.Src()
 			}
-		}
-		other := wire.MAC{2, 0, 0, 0, 0, 3}
-		err := a.Do(func() error {
-			c, err := rtnetlink.Dial(nil)
-			if err != nil {
-				return err
+			if got, want := comes(), wire.MAC(a.Interfaces()[0].HardwareAddr); got != want {
+				t.Fatalf("from %v, want %v", got, want)
 			}
-			defer c.Close()
-			return c.Link.Set(&rtnetlink.LinkMessage{
-				Index: uint32(a.Interfaces()[0].Index), Attributes: &rtnetlink.LinkAttributes{Address: other[:]},
+			last := &tr.queues[0].tx.last
+			for end := time.Now().Add(10 * time.Second); last.hop.state != hopReady; comes() {
+				if time.Now().After(end) { // the first one waited for the neighbour
+					t.Fatal("nothing is remembered")
+				}
+			}
+			other := wire.MAC{2, 0, 0, 0, 0, 3}
+			err := a.Do(func() error {
+				c, err := rtnetlink.Dial(nil)
+				if err != nil {
+					return err
+				}
+				defer c.Close()
+				return c.Link.Set(&rtnetlink.LinkMessage{
+					Index: uint32(a.Interfaces()[0].Index), Attributes: &rtnetlink.LinkAttributes{Address: other[:]},
+				})
 			})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		q, drop := tr.Queues()[0], sink(func(*transport.Packet) {})
-		for end := time.Now().Add(10 * time.Second); tr.hardwareAddr() != other; {
-			if time.Now().After(end) {
-				t.Fatal("the transport does not hear of the new address")
+			if err != nil {
+				t.Fatal(err)
 			}
-			q.Wait(time.Now().Add(10 * time.Millisecond))
-			q.Recv(drop, 64)
-		}
-		last.since = time.Hour // as if it had been looked up just before the transport heard of it
-		last.routes, last.neighs = tr.hops.generation()
-		if got := comes(); got != other {
-			t.Errorf("from %v, want %v", got, other)
-		}
+			q, drop := tr.Queues()[0], sink(func(*transport.Packet) {})
+			for end := time.Now().Add(10 * time.Second); tr.hardwareAddr() != other; {
+				if time.Now().After(end) {
+					t.Fatal("the transport does not hear of the new address")
+				}
+				q.Wait(time.Now().Add(10 * time.Millisecond))
+				q.Recv(drop, 64)
+			}
+			last.since = time.Hour // as if it had been looked up just before the transport heard of it
+			last.routes, last.neighs = tr.hops.generation()
+			if got := comes(); got != other {
+				t.Errorf("from %v, want %v", got, other)
+			}
+		})
 	})
 }

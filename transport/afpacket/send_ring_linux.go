@@ -12,6 +12,7 @@ import (
 
 	"protean/ring"
 	"protean/transport"
+	"protean/transport/internal/sockio"
 )
 
 // A ringSender sends through a ring shared with the kernel. Slots are the ring's
@@ -133,7 +134,8 @@ func (s *ringSender) commit(q *queue, slots []transport.Slot, out *outcome) (sen
 // back. An error is about the first if none was taken, and otherwise comes again.
 func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err error) {
 	var h *hop
-	for taken < len(slots) {
+	bytes := 0
+	for taken < len(slots) && bytes < sockio.MaxSendBytes {
 		slot := &slots[taken]
 		if h, err = q.route(slot); err != nil || h.state != hopReady {
 			break
@@ -151,6 +153,7 @@ func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err err
 		if err = s.tx.Request(i, size); err != nil {
 			break
 		}
+		bytes += size
 		if taken++; taken == ring.KickEvery {
 			break
 		}

@@ -17,9 +17,9 @@ const (
 	MaxReceive = 64 // of Messages.Receive
 	maxSend    = 64
 
-	// maxSendBytes is as many packets of a usual MTU. What is longer takes longer,
+	// MaxSendBytes is as many packets of a usual MTU. What is longer takes longer,
 	// and may be cut.
-	maxSendBytes = maxSend * 1600
+	MaxSendBytes = maxSend * 1600
 )
 
 // Sendmmsg sends hdrs without blocking and returns how many were taken. An
@@ -43,7 +43,7 @@ func atOnce(hdrs []unix.Mmsghdr) []unix.Mmsghdr {
 	bytes := uint64(0)
 	for i := range hdrs {
 		bytes += uint64(hdrs[i].Hdr.Iov.Len) // each has one
-		if i == maxSend || i > 0 && bytes > maxSendBytes {
+		if i == maxSend || i > 0 && bytes > MaxSendBytes {
 			return hdrs[:i]
 		}
 	}
