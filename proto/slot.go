@@ -77,6 +77,7 @@ func complete(d []byte, hdr int) {
 	if hdr == 20 {
 		y |= uint64(^checksum.SumWords(x, y, be.Uint32(h[16:]))) << 32
 	}
+	// Once: what is written in parts, also by the compiler, is read slowly afterwards.
 	be.PutUint64(h[:], x)
 	be.PutUint64(h[8:], y)
 	if hdr > 20 {

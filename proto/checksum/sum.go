@@ -63,11 +63,7 @@ func Sum(b []byte) uint16 {
 // SumHeader is Sum of an IPv4 header without options, which most are. It is
 // small enough to be inlined.
 func SumHeader(h *[20]byte) uint16 {
-	x, c := bits.Add64(binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint64(h[8:16]), 0)
-	x, c = bits.Add64(x, uint64(binary.LittleEndian.Uint32(h[16:])), c)
-	x += c // no carry: the sum has just overflowed, or c is 0
-	half := uint32((x + bits.RotateLeft64(x, 32)) >> 32)
-	return bits.ReverseBytes16(uint16((half + bits.RotateLeft32(half, 16)) >> 16))
+	return bits.ReverseBytes16(SumWords(binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint64(h[8:16]), binary.LittleEndian.Uint32(h[16:])))
 }
 
 // SumWords is SumHeader of a header in registers: of its first and second eight
@@ -75,7 +71,7 @@ func SumHeader(h *[20]byte) uint16 {
 func SumWords(first, second uint64, last uint32) uint16 {
 	x, c := bits.Add64(first, second, 0)
 	x, c = bits.Add64(x, uint64(last), c)
-	x += c // see SumHeader
+	x += c // no carry: the sum has just overflowed, or c is 0
 	half := uint32((x + bits.RotateLeft64(x, 32)) >> 32)
 	return uint16((half + bits.RotateLeft32(half, 16)) >> 16)
 }
