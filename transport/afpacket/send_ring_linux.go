@@ -135,7 +135,7 @@ func (s *ringSender) commit(q *queue, slots []transport.Slot, out *outcome) (sen
 func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err error) {
 	var h *hop
 	bytes := 0
-	for taken < len(slots) && bytes < sockio.MaxSendBytes {
+	for taken < min(len(slots), ring.KickEvery) && bytes < sockio.MaxSendBytes {
 		slot := &slots[taken]
 		if h, err = q.route(slot); err != nil || h.state != hopReady {
 			break
@@ -154,9 +154,7 @@ func (s *ringSender) queue(q *queue, slots []transport.Slot) (taken int, err err
 			break
 		}
 		bytes += size
-		if taken++; taken == ring.KickEvery {
-			break
-		}
+		taken++
 	}
 	if taken > 0 {
 		s.kick(q)

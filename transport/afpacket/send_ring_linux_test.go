@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/proto/wire"
+	"protean/ring/sysmon"
 	"protean/transport"
 	"protean/transport/netlab"
 )
@@ -318,4 +319,39 @@ func TestARingGoesOnWhenTheLinkIsUp(t *testing.T) {
 	receive(t, tb, 2)
 	ta.Close()
 	loops.Wait()
+}
+
+// TestAKickIsForAsManyBytesAsPackets has the longest packets there are in the ring:
+// the runtime is not told of a kick, and cannot stop the world meanwhile.
+func TestAKickIsForAsManyBytesAsPackets(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a := lab.Node("a")
+	tr := open(t, a, Config{Interface: "lo", TxRing: true}, 253)
+	q := tr.queues[0]
+	var batch transport.Batch
+	const n = 5
+	if err := q.Reserve(&batch, n); err != nil || len(batch.Slots) != n {
+		t.Fatalf("%d slots, %v", len(batch.Slots), err)
+	}
+	p := between(a, a, false, make([]byte, 60_000))
+	for i := range batch.Slots {
+		batch.Slots[i].Data = append(batch.Slots[i].Data, p...)
+	}
+	q.tx.source, q.tx.policy, q.tx.now = tr.hardwareAddr(), tr.policy.Load(), sysmon.Now()
+	s := &q.tx.ring
+	s.mu.Lock()
+	taken, err := s.queue(q, batch.Slots)
+	s.mu.Unlock()
+	if taken != 2 || err != nil {
+		t.Errorf("%d of %d packets in a kick, %v", taken, n, err)
+	}
+	batch.Shift(taken)
+	if sent, err := q.Commit(&batch, n-taken); sent != n-taken || err != nil {
+		t.Errorf("Commit: %d, %v", sent, err)
+	}
+	for _, p := range receive(t, tr, n) {
+		if len(p.Payload()) != 60_000 {
+			t.Errorf("%d bytes came", len(p.Payload()))
+		}
+	}
 }
