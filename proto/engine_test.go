@@ -86,11 +86,15 @@ func (s *script) HandleError(e *proto.Env, x *proto.NetworkError) error {
 func addsUp(t *testing.T, h *proto.Host) proto.Stats {
 	t.Helper()
 	s := h.Stats()
-	if s.Received+s.Reassembled != s.Taken+s.Observed+s.Dropped.Total()+s.Fragments+s.Held {
+	if !balanced(s) {
 		t.Errorf("received %d and put %d together, but taken %d + observed %d + dropped %d + fragments %d + held %d",
 			s.Received, s.Reassembled, s.Taken, s.Observed, s.Dropped.Total(), s.Fragments, s.Held)
 	}
 	return s
+}
+
+func balanced(s proto.Stats) bool {
+	return s.Received+s.Reassembled == s.Taken+s.Observed+s.Dropped.Total()+s.Fragments+s.Held
 }
 
 func echo(env *proto.Env, p *proto.Packet) error {
