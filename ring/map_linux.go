@@ -56,6 +56,11 @@ func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 		unix.Close(own)
 		return nil, err
 	}
+	page, written := os.Getpagesize(), c.BlockSize
+	if c.V2 {
+		written = page
+	}
+	touch(mem, page, written)
 	r := &Rx{cfg: c}
 	r.cursor.init(mem, c.V2, c.BlockSize, c.Blocks, c.FrameSize)
 	r.waiter.init(own, r.pending)
@@ -141,7 +146,7 @@ func (r *Rx) Close() error {
 }
 
 // mapRing maps the only ring of a socket. Memory is there at once: the kernel
-// has allocated it.
+// has allocated it. See also touch.
 func mapRing(fd, size int) ([]byte, error) {
 	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	return mem, os.NewSyscallError("mmap", err)

@@ -61,6 +61,7 @@ type program struct {
 
 var receivers = []program{
 	{name: "C TPACKET_V3 walk", mode: "v3", many: true},
+	{name: "C TPACKET_V3 walk, touched first", mode: "v3touched"},
 	{name: "protean ring V3 alone", worker: "rx-ring"},
 	{name: "protean afpacket V3", worker: "rx-afp-v3", many: true},
 	{name: "Go floor TPACKET_V3", worker: "rx-floor"},

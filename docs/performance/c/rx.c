@@ -1,8 +1,9 @@
 /* Copyright The Protean Authors. BSD-3-Clause licence; see LICENSE. */
 
-/* rx v3 IFNAME [BLOCK_KIB BLOCKS TIMEOUT_MS]
+/* rx v3|v3touched IFNAME [BLOCK_KIB BLOCKS TIMEOUT_MS]
  * rx packet|raw IFNAME [BATCH BUFFER_BYTES]: receives IPv4 protocol 253: by a
- * TPACKET_V3 ring, by recvmmsg on a packet socket, or on a raw socket. For every packet version, lengths and protocol are
+ * TPACKET_V3 ring, whose memory is touched before or not, by recvmmsg on a packet
+ * socket, or on a raw socket. For every packet version, lengths and protocol are
  * checked, and a function is called through a pointer; the header checksum is
  * not, so that this is the least that a receiver can do. */
 #include "common.h"
@@ -36,7 +37,15 @@ bad:
 	bad++;
 }
 
-static void ring(const char *ifname, int block, int blocks, int timeout)
+/* touch reads from each page, so that the first packets there need not wait for
+ * whoever has to enter it into a page table. */
+static void touch(volatile uint8_t *mem, size_t size)
+{
+	for (size_t at = 0; at < size; at += 4096)
+		(void)mem[at];
+}
+
+static void ring(const char *ifname, int block, int blocks, int timeout, int touched)
 {
 	int fd = packet_socket(SOCK_RAW), version = TPACKET_V3, at = 0;
 	struct tpacket_req3 req = {
@@ -53,6 +62,8 @@ static void ring(const char *ifname, int block, int blocks, int timeout)
 	mem = mmap(NULL, (size_t)block * blocks, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED)
 		fail("mmap");
+	if (touched)
+		touch(mem, (size_t)block * blocks);
 	bind_packet(fd, ifname, ETH_P_IP);
 	ready();
 	while (!stopped) {
@@ -109,10 +120,11 @@ int main(int argc, char **argv)
 		return 2;
 	batch = argc > 3 ? atoi(argv[3]) : BATCH;
 	size = argc > 4 ? atoi(argv[4]) : 2048;
-	if (!strcmp(argv[1], "v3")) {
+	if (!strcmp(argv[1], "v3") || !strcmp(argv[1], "v3touched")) {
 		int block = (argc > 3 ? atoi(argv[3]) : 1024) << 10;
 
-		ring(argv[2], block, argc > 4 ? atoi(argv[4]) : 16, argc > 5 ? atoi(argv[5]) : 10);
+		ring(argv[2], block, argc > 4 ? atoi(argv[4]) : 16, argc > 5 ? atoi(argv[5]) : 10,
+		     argv[1][2] != 0);
 		return 0;
 	}
 	if (batch < 1 || batch > MAX_BATCH || size < 64)
