@@ -63,6 +63,10 @@ func NewTx(fd int, cfg *TxConfig) (*Tx, error) {
 	}
 	t := &Tx{fd: fd, cfg: c}
 	t.ring.init(mem, stride, c.FrameSize, c.Frames, c.MaxFrame, c.Room)
+	page := os.Getpagesize()
+	for i := range c.Frames {
+		touch(t.ring.at(i), page, page)
+	}
 	t.leak = watch(t)
 	return t, nil
 }
