@@ -45,6 +45,7 @@ type outbox struct {
 
 	now   int64 // host time of the callback in progress, if nowOK
 	nowOK bool
+	bulk  bool // a Sender's, which is in no callback: what is sent together has one time
 }
 
 func (o *outbox) init(h *Host, tx *txSide) {
@@ -128,6 +129,9 @@ func (o *outbox) flushAll() {
 func (o *outbox) flush() (b *Binding, err error) {
 	o.h.needTap(o.short)
 	now := o.time()
+	if o.bulk {
+		o.nowOK = false
+	}
 	o.tx.mu.lockToSend()
 	o.tx.log.record(o.b.Slots[:o.n], o.owners, now)
 	sent, err := o.tx.q.Commit(&o.b, o.n)

@@ -54,7 +54,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	x.give(b.Slots[n:])
 	b.Truncate(n)
 	x.source, x.policy, x.now = q.t.hardwareAddr(), q.t.policy.Load(), sysmon.Now()
-	x.last.fresh = false
+	x.last.fresh, x.last.most = false, 0
 	var out outcome
 	if x.ring.tx != nil {
 		sent, err = x.ring.commit(q, b.Slots, &out)
@@ -143,6 +143,9 @@ func (q *queue) put(i int, s *transport.Slot) (hold bool, err error) {
 // route finds out where a slot's packet goes, and whether it can. The hop is
 // valid until the next call.
 func (q *queue) route(s *transport.Slot) (*hop, error) {
+	if q.tx.last.leads(s) {
+		return &q.tx.last.hop, nil
+	}
 	t := q.t
 	if bad := sockio.Check(s.Data); bad != wire.NotMalformed {
 		return nil, opError("write", bad)
@@ -166,6 +169,9 @@ func (q *queue) route(s *transport.Slot) (*hop, error) {
 	}
 	if len(s.Data) > mtu {
 		return nil, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
+	}
+	if h.state == hopReady && s.Frag != transport.FragProbe {
+		q.tx.last.expect(s, mtu, t.link.index)
 	}
 	return h, nil
 }

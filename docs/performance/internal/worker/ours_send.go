@@ -45,11 +45,11 @@ func (s *sender) Run() error {
 		full := false
 		for range s.batch {
 			slot, err := s.s.Reserve(s.hd, s.n)
-			if errors.Is(err, transport.ErrNoSlots) {
-				full = true
-				break
-			}
 			if err != nil {
+				if errors.Is(err, transport.ErrNoSlots) {
+					full = true
+					break
+				}
 				return err
 			}
 			binary.LittleEndian.PutUint64(slot.Payload(), s.sent)
