@@ -5,12 +5,15 @@ package proto
 import "encoding/binary"
 
 // An alike is the header of the latest packet of a Sender, ready to be written again:
-// who sends in bulk sends most packets to where the one before went. It holds for as
-// long as the outbox's instant, in which nothing that the host has chosen changes.
+// who sends in bulk sends most packets to where the one before went. It holds for one
+// instant, in which the answers of routeCache do not change either, until the next change
+// of a link.
 type alike struct {
 	of   Header // as the caller gave it
 	hdr  int    // length of the header; 0: there is none
 	most int    // bytes of payload
+	now  int64  // host time of the instant
+	gen  uint64 // of routeCache, from before the header was made
 
 	choose  bool      // the identification is the host's
 	ifindex int32     // chosen by a zone, or given
@@ -27,7 +30,8 @@ func (a *alike) is(hd *Header) bool {
 
 // learn remembers the header of a slot that was opened for what the caller gave, if it
 // went to where the one before went: who sends to one after the other pays next to nothing.
-func (a *alike) learn(of *Header, s *Slot) {
+// gen is routeCache's from before that.
+func (a *alike) learn(of *Header, s *Slot, gen uint64) {
 	a.hdr = 0
 	if of.Dst != a.of.Dst {
 		a.of.Dst = of.Dst
@@ -39,6 +43,7 @@ func (a *alike) learn(of *Header, s *Slot) {
 	v6 := of.Dst.Is6()
 	a.of, a.most, a.ifindex = *of, s.o.h.maxPayload(s.hdr, v6), s.ts.IfIndex
 	a.choose = !v6 && !s.ownID
+	a.now, a.gen = s.o.now, gen // the instant that the header was made in, also if what was staged went out meanwhile
 	d := s.ts.Data
 	for i := range a.words[:s.hdr/8] {
 		a.words[i] = binary.BigEndian.Uint64(d[8*i:])

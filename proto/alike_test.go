@@ -153,39 +153,98 @@ func TestASenderThatNeverFlushesLooksAtTheClock(t *testing.T) {
 	}
 }
 
-// TestASenderTakesTheSourceThatThereIs: within what is sent together it may be the one
-// before, and in what follows it is the new one.
+// TestASenderTakesTheSourceThatThereIs: a changed address counts from the next packet
+// on, whether what was sent before has been flushed or not.
 func TestASenderTakesTheSourceThatThereIs(t *testing.T) {
-	r := newRig(1)
-	h := rigHost(t, r, nil)
-	s := handle(t, h, 253, proto.HandlerFunc(echo)).NewSender()
-	now := time.Now()
-	poll(t, h, now) // time stands still from here on
-	sources := func() (all []netip.Addr) {
-		for range 3 {
-			if err := s.Send(proto.Header{Dst: rigPeer}, nil); err != nil {
+	for _, size := range []int{20, 1600} { // for one that is cut, the time is asked for when it is committed
+		for _, flush := range []bool{true, false} {
+			r := newRig(1)
+			h := rigHost(t, r, nil)
+			s := handle(t, h, 253, proto.HandlerFunc(echo)).NewSender()
+			now := time.Now()
+			poll(t, h, now) // time stands still from here on
+			send := func() {
+				for range 20 {
+					if err := s.Send(proto.Header{Dst: rigPeer}, make([]byte, size)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if flush {
+					if err := s.Flush(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			send()
+			changed := r.ifs[0]
+			changed.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.5/24")}
+			r.ifs[0] = changed
+			r.qs[0].events = []transport.Event{{Kind: transport.LinkChanged, Interface: &changed}}
+			poll(t, h, now)
+			send()
+			if err := s.Flush(); err != nil {
 				t.Fatal(err)
+			}
+			sources := map[string]int{}
+			for _, p := range r.qs[0].packets() {
+				if n := int(p.Data[6]&0x1f)<<8 | int(p.Data[7]); n == 0 { // not a further fragment
+					sources[netip.AddrFrom4([4]byte(p.Data[12:])).String()]++
+				}
+			}
+			if sources["10.0.0.2"] != 20 || sources["10.0.0.5"] != 20 {
+				t.Errorf("%d bytes, flushed %t: packets by source %v, want 20 and 20", size, flush, sources)
+			}
+		}
+	}
+}
+
+// TestASenderAsksForTheRouteAgain, which may change without a word.
+func TestASenderAsksForTheRouteAgain(t *testing.T) {
+	for _, size := range []int{20, 1000} { // of packets above 576 bytes, the MTU is asked for as well
+		r := &routedRig{rig: newRig(1)}
+		h := rigHost(t, r, nil)
+		s := handle(t, h, 253, proto.HandlerFunc(echo)).NewSender()
+		now := time.Now()
+		for i, src := range []string{"10.0.0.2", "10.0.0.3"} {
+			poll(t, h, now.Add(time.Duration(i)*10*time.Second))
+			r.src = netip.MustParseAddr(src)
+			for range 3 * r.caps.Batch {
+				if err := s.Send(proto.Header{Dst: rigPeer}, make([]byte, size)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		if err := s.Flush(); err != nil {
 			t.Fatal(err)
 		}
 		sent := r.qs[0].packets()
-		for _, p := range sent[len(sent)-3:] {
-			all = append(all, netip.AddrFrom4([4]byte(p.Data[12:])))
+		// The first of them may be sent together with the last before.
+		for i, p := range sent[3*r.caps.Batch+r.caps.Batch:] {
+			if src := netip.AddrFrom4([4]byte(p.Data[12:])); src != r.src {
+				t.Fatalf("%d bytes: packet %d has the source %v, want %v", size, i, src, r.src)
+			}
 		}
-		return all
 	}
-	if got := fmt.Sprint(sources()); got != "[10.0.0.2 10.0.0.2 10.0.0.2]" {
-		t.Errorf("sources %s", got)
+}
+
+func TestASenderNumbersEachPacket(t *testing.T) {
+	r := newRig(1)
+	s := handle(t, rigHost(t, r, nil), 253, proto.HandlerFunc(echo)).NewSender()
+	const n = 200
+	for range n {
+		if err := s.Send(proto.Header{Dst: rigPeer}, make([]byte, 20)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	changed := r.ifs[0]
-	changed.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.5/24")}
-	r.ifs[0] = changed
-	r.qs[0].events = []transport.Event{{Kind: transport.LinkChanged, Interface: &changed}}
-	poll(t, h, now)
-	if got := fmt.Sprint(sources()); got != "[10.0.0.5 10.0.0.5 10.0.0.5]" {
-		t.Errorf("sources %s", got)
+	if err := s.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[uint16]bool{}
+	for _, p := range r.qs[0].packets() {
+		ids[uint16(p.Data[4])<<8|uint16(p.Data[5])] = true
+	}
+	if len(ids) != n || ids[0] {
+		t.Errorf("%d identifications of %d packets", len(ids), n)
 	}
 }
 
@@ -193,7 +252,7 @@ func TestASenderNumbersWhatIsCut(t *testing.T) {
 	for _, dst := range []netip.Addr{rigPeer, far6} {
 		r := newRig(1)
 		s := handle(t, rigHost(t, r, nil), 253, proto.HandlerFunc(echo)).NewSender()
-		for range 3 {
+		for range 6 {
 			if err := s.Send(proto.Header{Dst: dst}, make([]byte, 1600)); err != nil {
 				t.Fatal(err)
 			}
@@ -209,8 +268,8 @@ func TestASenderNumbersWhatIsCut(t *testing.T) {
 				fragments[wire.IPv6Fragment(p.Data[40:]).ID()]++
 			}
 		}
-		if len(fragments) != 3 || fragments[0] != 0 {
-			t.Errorf("fragments of 3 packets to %v by identification: %v", dst, fragments)
+		if len(fragments) != 6 || fragments[0] != 0 {
+			t.Errorf("fragments of 6 packets to %v by identification: %v", dst, fragments)
 		}
 		for id, n := range fragments {
 			if n != 2 {

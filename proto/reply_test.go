@@ -49,11 +49,16 @@ func TestReplyToWhomNobodyIsIsRefused(t *testing.T) {
 type routedRig struct {
 	*rig
 	asked int
+	src   netip.Addr // of routes; 10.0.0.2 if it is not valid
 }
 
 func (r *routedRig) Route(netip.Addr, int) (transport.Route, error) {
 	r.asked++
-	return transport.Route{Src: netip.MustParseAddr("10.0.0.2"), IfIndex: 1, MTU: 1500}, nil
+	src := r.src
+	if !src.IsValid() {
+		src = netip.MustParseAddr("10.0.0.2")
+	}
+	return transport.Route{Src: src, IfIndex: 1, MTU: 1500}, nil
 }
 
 func TestRoutesAreAskedForAgainWhenALinkChanges(t *testing.T) {

@@ -36,14 +36,15 @@ func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
 		s.o.nowOK = false // one look at the clock for what is sent together
 	}
 	s.turns = s.b.host.turns.Load()
-	if s.o.nowOK && s.like.is(&hd) {
+	gen := s.b.host.routes.gen.Load()
+	if s.o.nowOK && s.like.now == s.o.now && s.like.gen == gen && s.like.is(&hd) {
 		return s.o.openAlike(&s.like, s.b, &hd, n)
 	}
 	dst, ifindex, protocol := hd.Dst, hd.IfIndex, hd.Protocol // which are filled in
 	sl, err := s.o.reserveFor(s.b, &hd, n)
 	if err == nil {
 		hd.Dst, hd.IfIndex, hd.Protocol = dst, ifindex, protocol
-		s.like.learn(&hd, sl)
+		s.like.learn(&hd, sl, gen)
 	}
 	return sl, err
 }

@@ -56,11 +56,13 @@ func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 		unix.Close(own)
 		return nil, err
 	}
-	page, written := os.Getpagesize(), c.BlockSize
+	page, written := os.Getpagesize(), c.BlockSize // its status
 	if c.V2 {
-		written = page
+		written = max(c.FrameSize, page) // likewise
 	}
-	touch(mem, page, written)
+	for i := range c.Blocks {
+		touch(mem[i*c.BlockSize:][:c.BlockSize], page, written)
+	}
 	r := &Rx{cfg: c}
 	r.cursor.init(mem, c.V2, c.BlockSize, c.Blocks, c.FrameSize)
 	r.waiter.init(own, r.pending)

@@ -5,28 +5,57 @@ package ring
 import (
 	"bytes"
 	"os"
+	"runtime/debug"
 	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-func TestEachPageOfANewRingIsTouched(t *testing.T) {
+func TestEachPageOfARingIsRead(t *testing.T) {
 	page := os.Getpagesize()
-	for _, written := range []int{page, 4 * page} {
-		mem, err := mapAt(nil, 16*page, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-		if err != nil {
-			t.Fatal(err)
+	mem, err := mapAt(nil, 16*page, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unmap(mem)
+	touch(mem, page, 4*page)
+	resident := make([]byte, 16)
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&mem[0])), uintptr(len(mem)), uintptr(unsafe.Pointer(&resident[0]))); errno != 0 {
+		t.Fatal(errno)
+	}
+	for i, r := range resident {
+		if r&1 == 0 {
+			t.Errorf("page %d was not touched", i)
 		}
-		defer unmap(mem)
+	}
+}
+
+// TestPagesOfARingAreWrittenTo has each page in turn be one that cannot be.
+func TestPagesOfARingAreWrittenTo(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	page := os.Getpagesize()
+	mem, err := mapAt(nil, 16*page, -1, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unmap(mem)
+	faults := func(written int) (fault bool) {
+		defer func() { fault = recover() != nil }()
 		touch(mem, page, written)
-		resident := make([]byte, 16)
-		if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&mem[0])), uintptr(len(mem)), uintptr(unsafe.Pointer(&resident[0]))); errno != 0 {
-			t.Fatal(errno)
-		}
-		for i, r := range resident {
-			if r&1 == 0 {
-				t.Errorf("page %d was not touched", i)
+		return false
+	}
+	for _, every := range []int{1, 4} {
+		for i := range 16 {
+			one := mem[i*page:][:page]
+			if err := unix.Mprotect(one, unix.PROT_READ); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := faults(every*page), i%every == 0; got != want {
+				t.Errorf("page %d, one of %d: written to %t, want %t", i, every, got, want)
+			}
+			if err := unix.Mprotect(one, readWrite); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}

@@ -63,9 +63,9 @@ func NewTx(fd int, cfg *TxConfig) (*Tx, error) {
 	}
 	t := &Tx{fd: fd, cfg: c}
 	t.ring.init(mem, stride, c.FrameSize, c.Frames, c.MaxFrame, c.Room)
-	page := os.Getpagesize()
+	first := min(os.Getpagesize(), c.FrameSize) // of a frame's pages, which is all that most packets need
 	for i := range c.Frames {
-		touch(t.ring.at(i), page, page)
+		touch(t.ring.at(i)[:first], first, first)
 	}
 	t.leak = watch(t)
 	return t, nil

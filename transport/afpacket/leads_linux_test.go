@@ -5,6 +5,7 @@ package afpacket
 import (
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"protean/transport"
 	"protean/transport/netlab"
@@ -66,6 +67,12 @@ func TestAPacketBehindAnotherIsJudgedByItself(t *testing.T) {
 		families(t, func(t *testing.T, v6 bool) {
 			if n, err := commit(3, v6, func(*slot, bool) {}); n != 3 || err != nil {
 				t.Fatalf("%d of 3 were sent: %v", n, err)
+			}
+			for end := time.Now().Add(5 * time.Second); tr.Stats().Sent != tr.Stats().Committed && time.Now().Before(end); {
+				time.Sleep(time.Millisecond) // they may wait for the neighbour
+			}
+			if n, err := commit(3, v6, func(*slot, bool) {}); n != 3 || err != nil || tr.queues[0].tx.last.most != 1500 {
+				t.Fatalf("%d of 3 were sent: %v; %d bytes may follow", n, err, tr.queues[0].tx.last.most)
 			}
 			for name, change := range odd {
 				_, want := commit(1, v6, change)
