@@ -34,8 +34,7 @@ type outbox struct {
 
 	id        uint32 // the identification used last
 	ids       uint32 // how many after it are this outbox's
-	idsAtOnce uint32 // how many it takes next, and
-	idsMost   uint32 // at most: 1 if it is not one binding's
+	idsAtOnce uint32 // how many it takes next: 1 unless it is a Sender's
 
 	whole    []byte // a packet that is being cut
 	splitter frag.Splitter
@@ -45,14 +44,14 @@ type outbox struct {
 
 	now   int64 // host time of the callback in progress, if nowOK
 	nowOK bool
-	bulk  bool // a Sender's, which is in no callback: what is sent together has one time
+	bulk  bool // a Sender's: of one binding, and in no callback; what is sent together has one time
 }
 
 func (o *outbox) init(h *Host, tx *txSide) {
 	o.h, o.tx, o.grow = h, tx, 1
 	o.max = max(h.caps.Batch, 1)
 	o.slot.o = o
-	o.idsAtOnce, o.idsMost = 1, 1
+	o.idsAtOnce = 1
 }
 
 // time is the instant of the callback in progress.

@@ -67,7 +67,9 @@ func (o *outbox) nextID(b *Binding) uint16 {
 		if o.ids == 0 {
 			o.ids = o.idsAtOnce
 			o.id = b.ids.Add(o.ids) - o.ids
-			o.idsAtOnce = min(2*o.idsAtOnce, o.idsMost)
+			if o.bulk {
+				o.idsAtOnce = min(2*o.idsAtOnce, 64)
+			}
 		}
 		o.id++
 		o.ids--

@@ -13,7 +13,6 @@ import (
 type Sender struct {
 	b     *Binding
 	o     outbox
-	like  alike
 	turns uint64
 }
 
@@ -22,7 +21,7 @@ type Sender struct {
 func (b *Binding) NewSender() *Sender {
 	s := &Sender{b: b}
 	s.o.init(b.host, &b.host.queues[0].tx)
-	s.o.bulk, s.o.idsMost = true, 64
+	s.o.bulk = true
 	return s
 }
 
@@ -36,17 +35,7 @@ func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
 		s.o.nowOK = false // one look at the clock for what is sent together
 	}
 	s.turns = s.b.host.turns.Load()
-	gen := s.b.host.routes.gen.Load()
-	if s.o.nowOK && s.like.now == s.o.now && s.like.gen == gen && s.like.is(&hd) {
-		return s.o.openAlike(&s.like, s.b, &hd, n)
-	}
-	dst, ifindex, protocol := hd.Dst, hd.IfIndex, hd.Protocol // which are filled in
-	sl, err := s.o.reserveFor(s.b, &hd, n)
-	if err == nil {
-		hd.Dst, hd.IfIndex, hd.Protocol = dst, ifindex, protocol
-		s.like.learn(&hd, sl, gen)
-	}
-	return sl, err
+	return s.o.reserveFor(s.b, &hd, n)
 }
 
 // Send is Reserve, copy and Commit in one.

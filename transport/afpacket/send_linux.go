@@ -143,12 +143,13 @@ func (q *queue) put(i int, s *transport.Slot) (hold bool, err error) {
 // route finds out where a slot's packet goes, and whether it can. The hop is
 // valid until the next call.
 func (q *queue) route(s *transport.Slot) (*hop, error) {
-	if q.tx.last.leads(s) {
-		return &q.tx.last.hop, nil
-	}
-	t := q.t
+	t, l := q.t, &q.tx.last
 	if bad := sockio.Check(s.Data); bad != wire.NotMalformed {
 		return nil, opError("write", bad)
+	}
+	dst := destination(s.Data)
+	if len(s.Data) <= l.most && dst == l.dst && (s.IfIndex == 0 || int(s.IfIndex) == t.link.index) {
+		return &l.hop, nil // as the one before, which is what most do
 	}
 	v6 := s.Data[0]>>4 == 6
 	switch {
@@ -157,9 +158,9 @@ func (q *queue) route(s *transport.Slot) (*hop, error) {
 	case s.IfIndex != 0 && int(s.IfIndex) != t.link.index:
 		return nil, callError("write", "interface", unix.ENODEV)
 	case !t.up(): // routes and neighbours may not have heard of it yet
-		return nil, writeError(destination(s.Data), "interface", unix.ENETDOWN)
+		return nil, writeError(dst, "interface", unix.ENETDOWN)
 	}
-	h, err := q.tx.find(t, destination(s.Data))
+	h, err := q.tx.find(t, dst)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (q *queue) route(s *transport.Slot) (*hop, error) {
 		return nil, &transport.TooBigError{Size: len(s.Data), MTU: mtu}
 	}
 	if h.state == hopReady && s.Frag != transport.FragProbe {
-		q.tx.last.expect(s, mtu, t.link.index)
+		l.most = mtu
 	}
 	return h, nil
 }

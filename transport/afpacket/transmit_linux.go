@@ -3,7 +3,6 @@
 package afpacket
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -170,13 +169,9 @@ type hopAt struct {
 
 	routes, neighs uint64 // of which generation it is
 
-	// In the Commit under way, packets to this destination of this many bytes can be
-	// sent; 0: that is to be found out.
-	most    int
-	ifindex int32
-	v6      bool
-	dst4    uint32 // in the byte order of packets
-	dst6    [16]byte
+	// In the Commit under way, packets to dst of this many bytes can be sent, whatever
+	// their mode; 0: that is to be found out.
+	most int
 }
 
 // hopLife is for how long an answer is used without looking it up again, which is a
@@ -204,32 +199,6 @@ func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
 	*l = hopAt{dst: dst, hop: h, fresh: true, since: x.now, routes: routes, neighs: neighs}
 	x.setHeader(l)
 	return &l.hop, nil
-}
-
-// expect has leads recognise packets like s, which may be sent there if they have no
-// more bytes than most.
-func (l *hopAt) expect(s *transport.Slot, most, ifindex int) {
-	l.ifindex, l.v6 = int32(ifindex), l.dst.Is6()
-	if l.v6 {
-		l.dst6 = l.dst.As16()
-	} else {
-		l.dst4 = binary.NativeEndian.Uint32(s.Data[16:])
-	}
-	l.most = most
-}
-
-// leads reports whether a packet is like the one before in all that route looks at: it
-// goes there, and nothing is wrong with it. Most do, and are found in one piece.
-func (l *hopAt) leads(s *transport.Slot) bool {
-	d := s.Data
-	switch {
-	case len(d) > l.most, len(d) < 20, s.IfIndex != 0 && s.IfIndex != l.ifindex:
-		return false
-	case l.v6:
-		return len(d) > 40 && d[0]>>4 == 6 && 40+int(binary.BigEndian.Uint16(d[4:])) == len(d) && [16]byte(d[24:40]) == l.dst6
-	default:
-		return d[0] == 0x45 && int(binary.BigEndian.Uint16(d[2:])) == len(d) && binary.NativeEndian.Uint32(d[16:]) == l.dst4
-	}
 }
 
 // setHeader makes the link header of the Commit under way.
