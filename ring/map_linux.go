@@ -58,9 +58,9 @@ func NewRx(fd int, cfg *RxConfig) (*Rx, error) {
 		unix.Close(own)
 		return nil, err
 	}
-	page, written := os.Getpagesize(), c.BlockSize // its status
+	page, written := os.Getpagesize(), c.BlockSize // where its status is
 	if c.V2 {
-		written = max(c.FrameSize, page) // likewise
+		written = max(c.FrameSize, page)
 	}
 	for i := range c.Blocks {
 		touch(mem[i*c.BlockSize:][:c.BlockSize], page, written)
