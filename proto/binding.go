@@ -16,29 +16,29 @@ import (
 // are called on.
 type Binding struct {
 	// A loop that changes from one binding to another touches these: side by
-	// side, since with many bindings they are not in the nearest cache.
+	// side in two lines, since with many bindings they are not in the nearest cache.
 	handler    Handler
-	batchEnder BatchEnder // nil if the handler is none, as are the others below
-	envs       []*Env
-	active     *Env // whose callback is in progress; guarded by lock
-	timers     timerHeap
+	active     *Env         // whose callback is in progress; guarded by lock
 	due        atomic.Int64 // timers.next, for those without the lock
-	host       *Host
-	closed     bool        // guarded by lock
+	lock       loopLock
+	envs       []Env // by queue
+	closed     bool  // guarded by lock
+	hasEnder   bool  // batchEnder is not nil
+	concurrent bool  // the handler is
+	conn       connKind
 	notified   atomic.Bool // Notify was called
+	timers     timerHeap
+
+	batchEnder BatchEnder // nil if the handler is none, as are the others below
+	host       *Host
 	posted     atomic.Bool // posts or faults are waiting
 	started    atomic.Bool // Start has returned
-	concurrent bool
-	conn       connKind
-	inBatch    []bool // inBatch[i] belongs to the loop of queue i: EndBatch is due
-
-	peer      connPeer
-	lock      loopLock
-	stats     bindingStats
-	opts      Options
-	protocols []uint8
-	serial    uint32        // no other binding of the host has had it
-	ids       atomic.Uint32 // IPv4 identifications
+	peer       connPeer
+	stats      bindingStats
+	opts       Options
+	protocols  []uint8
+	serial     uint32        // no other binding of the host has had it
+	ids        atomic.Uint32 // IPv4 identifications
 
 	// The handler's optional interfaces.
 	linkHandler  LinkHandler

@@ -40,7 +40,7 @@ func (q *queue) deliverChain(c *chain, p *Packet) {
 			q.insideTaken++
 			return
 		case err == nil:
-			q.took(b.envs[q.index], 1)
+			q.took(&b.envs[q.index], 1)
 			return
 		case err == Pass:
 			b.stats.passed.Add(1)
@@ -133,7 +133,7 @@ func (q *queue) goInside(b *Binding) bool {
 		b.lock.lock() // Start is running
 		b.lock.unlock()
 	}
-	q.inside, q.insideEnv = b, b.envs[q.index]
+	q.inside, q.insideEnv = b, &b.envs[q.index]
 	q.insideEnv.live = true
 	return true
 }

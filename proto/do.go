@@ -43,7 +43,7 @@ func (b *Binding) endDo() {
 	if b.doOut.n == 0 {
 		b.doOut.giveBack()
 	}
-	b.release(nil)
+	b.release()
 }
 
 // Post has f run on the loop later; it can be called from anywhere, also from

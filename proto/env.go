@@ -20,7 +20,10 @@ type Env struct {
 	o     *outbox
 	queue int
 	live  bool
+	ends  bool   // EndBatch is due
 	taken uint64 // packets taken in this pass, to be published at its end
+
+	_ [24]byte // the loop of each queue writes to its own
 }
 
 func (e *Env) nowNs() int64 { return e.o.time() }

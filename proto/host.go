@@ -139,6 +139,9 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	for i, tq := range t.Queues() {
 		h.queues = append(h.queues, newQueue(h, tq, i))
 	}
+	for _, q := range h.queues {
+		q.place.shared = len(h.queues) > 1
+	}
 	return h, nil
 }
 

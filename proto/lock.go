@@ -9,10 +9,16 @@ import "sync/atomic"
 // mutex, since only the former lets time pass in a testing/synctest bubble.
 //
 // It is the three-state lock of Drepper's "Futexes Are Tricky", with a channel
-// of one slot in place of the futex.
+// of one slot in place of the futex. A host's receive loop, if there is only
+// one, takes it in a way of its own, see loopPlace: whoever holds state then waits
+// until the loop is elsewhere.
 type loopLock struct {
 	state atomic.Int32 // free, held, contended
+	id    uint32       // of all locks that loop goes to, from 1
 	wake  chan struct{}
+
+	loop *loopPlace    // of the only loop, nil if there are several
+	left chan struct{} // the loop has left; for the one who holds state
 }
 
 const (
@@ -21,16 +27,23 @@ const (
 	lockContended // held, and somebody may be waiting
 )
 
-func (l *loopLock) init() { l.wake = make(chan struct{}, 1) }
-
-func (l *loopLock) tryLock() bool { return l.state.CompareAndSwap(lockFree, lockHeld) }
+// init makes the lock ready. loop may be nil.
+func (l *loopLock) init(loop *loopPlace) {
+	l.wake = make(chan struct{}, 1)
+	if loop != nil && !loop.shared {
+		l.loop, l.left = loop, make(chan struct{}, 1)
+		l.id = loop.made.Add(1)
+	}
+}
 
 func (l *loopLock) lock() {
-	if l.tryLock() {
-		return
+	if !l.state.CompareAndSwap(lockFree, lockHeld) {
+		for l.state.Swap(lockContended) != lockFree {
+			<-l.wake
+		}
 	}
-	for l.state.Swap(lockContended) != lockFree {
-		<-l.wake
+	for l.loop != nil && l.loop.at.Load() == l.id {
+		<-l.left
 	}
 }
 
@@ -38,11 +51,18 @@ func (l *loopLock) unlock() (contended bool) {
 	if l.state.Swap(lockFree) != lockContended {
 		return false
 	}
-	select {
-	case l.wake <- struct{}{}:
-	default: // a wake-up is pending already
-	}
+	token(l.wake)
 	return true
 }
 
-func (l *loopLock) locked() bool { return l.state.Load() != lockFree }
+func (l *loopLock) locked() bool {
+	return l.state.Load() != lockFree || l.loop != nil && l.loop.at.Load() == l.id
+}
+
+// token wakes the one who waits for c, or will.
+func token(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // a wake-up is pending already
+	}
+}

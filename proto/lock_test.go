@@ -12,7 +12,7 @@ import (
 
 func TestLockExcludesAndLosesNobody(t *testing.T) {
 	var l loopLock
-	l.init()
+	l.init(nil)
 	var wg sync.WaitGroup
 	n := 0
 	for range 8 {
@@ -33,7 +33,7 @@ func TestLockExcludesAndLosesNobody(t *testing.T) {
 func TestWaitingForTheLockLetsVirtualTimePass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l loopLock
-		l.init()
+		l.init(nil)
 		l.lock()
 		start := time.Now()
 		go func() {
@@ -103,7 +103,7 @@ func TestTimerHeapLeavesWhatWasArmedInThisPass(t *testing.T) {
 
 func BenchmarkLock(b *testing.B) {
 	var l loopLock
-	l.init()
+	l.init(nil)
 	for b.Loop() {
 		l.lock()
 		l.unlock()

@@ -2,40 +2,51 @@
 
 package proto
 
-import "runtime"
-
 // This file is the loop's entry and exit: taking the binding's lock for a
 // callback, and what is looked after before it is let go.
 
-// acquire takes the lock for a callback with env. It fails if the binding is
-// closed.
+// acquire takes the lock for a callback with env, on a goroutine that is no
+// receive loop. It fails if the binding is closed.
 func (b *Binding) acquire(env *Env) bool {
 	b.lock.lock()
 	if b.closed {
 		b.lock.unlock()
 		return false
 	}
-	b.active, env.live = env, true
+	b.begin(env)
 	return true
 }
 
-// release lets go of the lock. q is the queue on whose loop this happens, nil
-// for any other goroutine.
-func (b *Binding) release(q *queue) {
-	env := b.active
-	if b.notified.Load() { // which saves most the call
-		b.runNotified()
+// release lets go of the lock.
+func (b *Binding) release() {
+	if b.changed() {
+		b.tell(nil)
 	}
+	b.end()
+	b.lock.unlock()
+}
+
+// begin makes env that of the callback in progress.
+func (b *Binding) begin(env *Env) { b.active, env.live = env, true }
+
+// changed reports whether the callback has left something for tell.
+func (b *Binding) changed() bool {
+	return b.notified.Load() || b.timers.next() != b.due.Load()
+}
+
+// tell passes on what the callback has changed: to those in Await, and when the
+// next timer is due. q is the queue on whose loop this happens, nil for any other
+// goroutine.
+func (b *Binding) tell(q *queue) {
+	b.runNotified()
 	if next := b.timers.next(); next != b.due.Load() {
 		b.due.Store(next)
 		b.host.lowerNext(next, q)
 	}
-	env.live = false
-	b.active = nil
-	if b.lock.unlock() && q != nil {
-		runtime.Gosched() // or a busy loop takes the lock again before whoever waits has woken up
-	}
 }
+
+// end ends what begin began, before the lock is let go.
+func (b *Binding) end() { b.active.live, b.active = false, nil }
 
 // checkLoop reports whether the caller may use what the lock guards.
 func (b *Binding) checkLoop() error {

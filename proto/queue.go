@@ -19,6 +19,7 @@ type queue struct {
 	out   outbox // what the callbacks of this loop send
 
 	passing loopLock // held during a pass
+	place   loopPlace
 
 	frags *reassembly // nil where the transport reassembles
 
@@ -52,7 +53,7 @@ func newQueue(h *Host, tq transport.Queue, index int) *queue {
 	q.tx.mu.init(h)
 	q.tx.log.built = h.caps.BuildsHeader
 	q.out.init(h, &q.tx)
-	q.passing.init()
+	q.passing.init(nil)
 	if !h.caps.Reassembles {
 		q.frags = newReassembly(q)
 	}
@@ -148,36 +149,54 @@ func (q *queue) refused(b *Binding, err error) {
 // switchTo makes b the binding whose lock the loop holds. It fails if b was
 // closed in the meantime.
 func (q *queue) switchTo(b *Binding) bool {
-	q.release()
+	old := q.settle()
 	q.comeOut()
-	env := b.envs[q.index]
-	if !b.acquire(env) {
+	q.place.move(old, &b.lock)
+	if b.closed {
+		q.place.move(&b.lock, nil)
 		return false
 	}
+	env := &b.envs[q.index]
+	b.begin(env)
 	q.cur, q.env = b, env
 	return true
 }
 
 // wantsEnd notes that b's EndBatch is due at the end of this pass.
 func (q *queue) wantsEnd(b *Binding) {
-	if b.batchEnder != nil && !b.inBatch[q.index] {
-		b.inBatch[q.index] = true
+	if !b.hasEnder {
+		return
+	}
+	if env := &b.envs[q.index]; !env.ends {
+		env.ends = true
 		q.ended = append(q.ended, b)
 	}
 }
 
 // release lets go of the binding whose lock the loop holds, if any.
 func (q *queue) release() {
+	if old := q.settle(); old != nil {
+		q.place.move(old, nil)
+	}
+}
+
+// settle does what is to be done before the loop lets go of the lock it holds,
+// and returns that, or nil.
+func (q *queue) settle() *loopLock {
 	b := q.cur
 	if b == nil {
-		return
+		return nil
 	}
 	if q.counts.taken != 0 {
 		q.took(q.env, q.counts.taken)
 		q.counts.taken = 0
 	}
 	q.cur, q.env = nil, nil
-	b.release(q)
+	if b.changed() { // which saves most the call
+		b.tell(q)
+	}
+	b.end()
+	return &b.lock
 }
 
 // took counts packets that the binding of env has taken.
@@ -204,7 +223,7 @@ func (q *queue) finish() {
 	if ended := q.ended; len(ended) != 0 {
 		q.ended = ended[:0] // at once: EndBatch may end the goroutine
 		for _, b := range ended {
-			b.inBatch[q.index] = false
+			b.envs[q.index].ends = false
 		}
 		for i, b := range ended {
 			ended[i] = nil

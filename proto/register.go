@@ -70,7 +70,7 @@ func (h *Host) newBinding(hd Handler, o *Options) (*Binding, error) {
 	b.opts.Interfaces = slices.Clone(o.Interfaces)
 	b.opts.Protocols = slices.Clone(o.Protocols)
 	b.protocols = b.opts.Protocols
-	b.batchEnder, _ = hd.(BatchEnder)
+	b.batchEnder, b.hasEnder = hd.(BatchEnder)
 	b.linkHandler, _ = hd.(LinkHandler)
 	b.errorHandler, _ = hd.(ErrorHandler)
 	b.sentHandler, _ = hd.(SentHandler)
@@ -81,11 +81,11 @@ func (h *Host) newBinding(hd Handler, o *Options) (*Binding, error) {
 	if b.runner != nil && (h.caps.Stepped || h.mode.Load() == modePoll) {
 		return nil, fmt.Errorf("a Runner cannot run: %w", ErrStepped)
 	}
-	b.lock.init()
-	for _, q := range h.queues {
-		b.envs = append(b.envs, &Env{b: b, o: &q.out, queue: q.index})
+	b.lock.init(&h.queues[0].place)
+	b.envs = make([]Env, len(h.queues))
+	for i, q := range h.queues {
+		b.envs[i] = Env{b: b, o: &q.out, queue: i}
 	}
-	b.inBatch = make([]bool, len(h.queues))
 	b.doOut.init(h, &h.queues[0].tx)
 	b.doEnv = &Env{b: b, o: &b.doOut}
 	return b, nil
