@@ -37,7 +37,8 @@ const (
 	// packets come and come: the runtime looks at their timers then.
 	ShareAlone = 200 * time.Microsecond
 
-	window = 16 // calls of Next after which the rate is determined anew
+	window  = 16 // calls of Next after which the rate is determined anew
+	wariest = 8  // … or twice as many, so often, after naps that were no use
 )
 
 // A Pacer is one receive loop's. The zero value is ready for use.
@@ -45,7 +46,10 @@ type Pacer struct {
 	calls   int
 	packets uint64        // at the start of the window
 	since   time.Duration // start of the window
+	each    time.Duration // from one packet to the next in the window before
 	busy    bool
+	napping bool // since the latest call of Next
+	wary    int  // how many naps in a row were no use
 
 	last    time.Duration // the call of Next before this one
 	seen    uint64        // packets at that time
@@ -57,7 +61,11 @@ type Pacer struct {
 // Next returns what a loop does that is about to wait, having received so many
 // packets since it began: nap, or linger.
 func (p *Pacer) Next(now time.Duration, packets uint64) (nap bool) {
-	switch gap := now - p.last; {
+	gap := now - p.last
+	if p.napping {
+		p.napped(gap, packets-p.seen)
+	}
+	switch {
 	case packets == p.seen || gap >= 10*Prompt:
 		p.prompt = 0
 	case gap >= Prompt: // one that is late may be an accident
@@ -66,20 +74,36 @@ func (p *Pacer) Next(now time.Duration, packets uint64) (nap bool) {
 		p.prompt++
 	}
 	p.last, p.seen = now, packets
-	if p.calls--; p.calls > 0 {
-		return p.busy
+	if p.calls--; p.calls <= 0 {
+		p.calls = window
+		p.alone = runtime.GOMAXPROCS(0) == 1
+		n, d := packets-p.packets, now-p.since
+		p.packets, p.since = packets, now
+		p.each = d / time.Duration(max(n, 1))
+		p.busy = n > 0 && p.each < time.Second/Busy
 	}
-	p.calls = window
-	p.alone = runtime.GOMAXPROCS(0) == 1
-	n, d := packets-p.packets, now-p.since
-	p.packets, p.since = packets, now
-	p.busy = n > 0 && d < time.Duration(n)*(time.Second/Busy)
+	p.napping = p.busy
 	return p.busy
+}
+
+// napped looks at a nap: so many packets came from its start to the end of the
+// time. Where they are less than half of those that came before in as much time, who
+// sends waits for what the loop answers, or for as much as it sends at once: a
+// round trip of less than 10 µs makes more than Busy packets per second. Then there is
+// none for a while.
+func (p *Pacer) napped(d time.Duration, packets uint64) {
+	if 2*time.Duration(packets)*p.each >= d {
+		p.wary = 0
+		return
+	}
+	p.busy = false
+	p.wary = min(p.wary+1, wariest)
+	p.calls = window << p.wary
 }
 
 // Idle tells that nothing has come during a nap: the rate is determined anew.
 func (p *Pacer) Idle() {
-	p.busy = false
+	p.busy, p.napping = false, false
 	p.calls = 0
 }
 

@@ -48,6 +48,76 @@ func TestQuestionAndAnswerDoNotMakeALoopNap(t *testing.T) {
 	}
 }
 
+// A nap takes this long, as the kernel makes more of it.
+const nap = 75 * time.Microsecond
+
+// TestFastQuestionsAndAnswersDoNotMakeALoopNap has round trips of less than 10 µs,
+// with one question on its way, or a few: more than Busy packets per second, as long
+// as each is answered at once.
+func TestFastQuestionsAndAnswersDoNotMakeALoopNap(t *testing.T) {
+	for _, questions := range []uint64{1, 2, 5} {
+		var p Pacer
+		now, got, naps := time.Hour, uint64(0), 0
+		const waits = 100_000
+		for range waits {
+			got += questions
+			if p.Next(now, got) {
+				naps++
+				now += nap
+			}
+			now += 5 * time.Microsecond
+		}
+		if naps == 0 || naps > waits/2000 {
+			t.Errorf("%d questions at a time: %d naps in %d waits", questions, naps, waits)
+		}
+	}
+}
+
+func TestAStreamMakesALoopNapAgainAfterQuestionsAndAnswers(t *testing.T) {
+	for _, perSecond := range []uint64{110_000, 300_000, 2_000_000} {
+		var p Pacer
+		now, got := time.Hour, uint64(0)
+		for range 500_000 {
+			got++
+			if p.Next(now, got) {
+				now += nap
+			}
+			now += 5 * time.Microsecond
+		}
+		start, before := now, got
+		var first time.Duration
+		naps, waits := 0, 0
+		for now-start < time.Second {
+			if p.Next(now, got) {
+				if naps++; naps == 1 {
+					first = now - start
+				}
+				now += nap
+			}
+			if now += 5 * time.Microsecond; first != 0 {
+				waits++
+			}
+			got = before + uint64(now-start)*perSecond/uint64(time.Second)
+		}
+		if first == 0 || first > 100*time.Millisecond || naps < waits*9/10 {
+			t.Errorf("%d packets per second: the first nap after %v, then %d in %d waits", perSecond, first, naps, waits)
+		}
+		// One that is no use is an accident among many that are.
+		p.Next(now, got)
+		now += nap
+		got++
+		waits, start, before = 1, now, got
+		for !p.Next(now, got) && waits < 1000 {
+			waits++
+			now += 5 * time.Microsecond
+			got = before + uint64(now-start)*perSecond/uint64(time.Second)
+		}
+		if waits != 2*window {
+			t.Errorf("%d packets per second: a nap after %d waits, want %d", perSecond, waits, 2*window)
+		}
+	}
+}
+
 func TestALoopStopsNappingWhenPacketsStop(t *testing.T) {
 	var p Pacer
 	now, got := time.Hour, uint64(0)
