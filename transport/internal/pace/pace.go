@@ -38,7 +38,7 @@ const (
 	ShareAlone = 200 * time.Microsecond
 
 	window  = 16 // calls of Next after which the rate is determined anew
-	wariest = 8  // … or twice as many, so often, after naps that were no use
+	wariest = 4  // … or four times as many, so often, after naps that were no use
 )
 
 // A Pacer is one receive loop's. The zero value is ready for use.
@@ -98,7 +98,7 @@ func (p *Pacer) napped(d time.Duration, packets uint64) {
 	}
 	p.busy = false
 	p.wary = min(p.wary+1, wariest)
-	p.calls = window << p.wary
+	p.calls = window << (2 * p.wary)
 }
 
 // Idle tells that nothing has come during a nap: the rate is determined anew.

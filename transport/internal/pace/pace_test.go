@@ -112,8 +112,8 @@ func TestAStreamMakesALoopNapAgainAfterQuestionsAndAnswers(t *testing.T) {
 			now += 5 * time.Microsecond
 			got = before + uint64(now-start)*perSecond/uint64(time.Second)
 		}
-		if waits != 2*window {
-			t.Errorf("%d packets per second: a nap after %d waits, want %d", perSecond, waits, 2*window)
+		if waits < 4*window || waits > 5*window { // the first rate after the pause may be low
+			t.Errorf("%d packets per second: a nap after %d waits, want %d", perSecond, waits, 4*window)
 		}
 	}
 }
