@@ -23,7 +23,7 @@ func (b *Binding) Do(f func(*Env)) error {
 }
 
 func (b *Binding) do(f func(*Env)) error {
-	if !b.acquire(b.doEnv) {
+	if !b.acquire() {
 		return errClosed
 	}
 	defer b.endDo()

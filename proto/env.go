@@ -23,7 +23,7 @@ type Env struct {
 	ends  bool   // EndBatch is due
 	taken uint64 // packets taken in this pass, to be published at its end
 
-	_ [24]byte // the loop of each queue writes to its own
+	_ [24]byte // loops of several queues do not write to the same cache line
 }
 
 func (e *Env) nowNs() int64 { return e.o.time() }

@@ -139,10 +139,15 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	for i, tq := range t.Queues() {
 		h.queues = append(h.queues, newQueue(h, tq, i))
 	}
-	for _, q := range h.queues {
-		q.place.shared = len(h.queues) > 1
-	}
+	h.placeLoops()
 	return h, nil
+}
+
+// placeLoops says which loops have a way of their own to take locks.
+func (h *Host) placeLoops() {
+	for _, q := range h.queues {
+		q.place.several = len(h.queues) > 1
+	}
 }
 
 // Transport returns the transport the host runs over.

@@ -14,11 +14,11 @@ import "sync/atomic"
 // until the loop is elsewhere.
 type loopLock struct {
 	state atomic.Int32 // free, held, contended
-	id    uint32       // of all locks that loop goes to, from 1
+	id    uint32       // its number among the locks that loop goes to; 0 is none
 	wake  chan struct{}
 
 	loop *loopPlace    // of the only loop, nil if there are several
-	left chan struct{} // the loop has left; for the one who holds state
+	gone chan struct{} // the loop has left; for the one who holds state
 }
 
 const (
@@ -30,8 +30,8 @@ const (
 // init makes the lock ready. loop may be nil.
 func (l *loopLock) init(loop *loopPlace) {
 	l.wake = make(chan struct{}, 1)
-	if loop != nil && !loop.shared {
-		l.loop, l.left = loop, make(chan struct{}, 1)
+	if loop != nil && !loop.several {
+		l.loop, l.gone = loop, make(chan struct{}, 1)
 		l.id = loop.made.Add(1)
 	}
 }
@@ -43,7 +43,7 @@ func (l *loopLock) lock() {
 		}
 	}
 	for l.loop != nil && l.loop.at.Load() == l.id {
-		<-l.left
+		<-l.gone
 	}
 }
 

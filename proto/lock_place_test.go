@@ -76,6 +76,23 @@ func TestTheLoopsWayExcludesAndLosesNobody(t *testing.T) {
 	}
 }
 
+func TestTheOnlyLoopHasAWayOfItsOwn(t *testing.T) {
+	for _, queues := range []int{1, 2} {
+		h := &Host{queues: make([]*queue, queues)}
+		for i := range h.queues {
+			h.queues[i] = &queue{h: h, index: i}
+		}
+		h.placeLoops()
+		b, err := h.newBinding(HandlerFunc(func(*Env, *Packet) error { return nil }), &Options{AnyProtocol: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.lock.loop != nil; got != (queues == 1) {
+			t.Errorf("%d queues: %v", queues, got)
+		}
+	}
+}
+
 func TestWhoWantsTheLoopsLockWaitsForItAndItForThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var place loopPlace
@@ -123,7 +140,7 @@ func TestATokenOfBeforeLetsNobodyIn(t *testing.T) {
 		var l loopLock
 		l.init(&place)
 		place.move(nil, &l)
-		token(l.left)
+		token(l.gone)
 		token(l.wake)
 		var in atomic.Int32
 		var wg sync.WaitGroup

@@ -5,15 +5,15 @@ package proto
 // This file is the loop's entry and exit: taking the binding's lock for a
 // callback, and what is looked after before it is let go.
 
-// acquire takes the lock for a callback with env, on a goroutine that is no
+// acquire takes the lock for a callback with doEnv, on a goroutine that is no
 // receive loop. It fails if the binding is closed.
-func (b *Binding) acquire(env *Env) bool {
+func (b *Binding) acquire() bool {
 	b.lock.lock()
 	if b.closed {
 		b.lock.unlock()
 		return false
 	}
-	b.begin(env)
+	b.begin(b.doEnv)
 	return true
 }
 

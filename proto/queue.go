@@ -191,11 +191,11 @@ func (q *queue) settle() *loopLock {
 		q.took(q.env, q.counts.taken)
 		q.counts.taken = 0
 	}
-	q.cur, q.env = nil, nil
 	if b.changed() { // which saves most the call
 		b.tell(q)
 	}
 	b.end()
+	q.cur, q.env = nil, nil
 	return &b.lock
 }
 

@@ -3,6 +3,7 @@
 package proto_test
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"testing"
@@ -11,11 +12,17 @@ import (
 	"protean/proto"
 )
 
-// Handlers come and go on two queues with few slots, while packets arrive and
+// Handlers come and go on one or two queues with few slots, while packets arrive and
 // everything is called that can be. What counts is that nothing hangs, that
 // every packet is accounted for, and that every slot is given back.
 func TestEverythingAtOnceAddsUp(t *testing.T) {
-	r := newRig(2)
+	for _, queues := range []int{1, 2} {
+		t.Run(fmt.Sprintf("queues=%d", queues), func(t *testing.T) { everythingAtOnce(t, queues) })
+	}
+}
+
+func everythingAtOnce(t *testing.T, queues int) {
+	r := newRig(queues)
 	for _, q := range r.qs {
 		q.free = 6
 	}

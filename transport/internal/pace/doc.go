@@ -9,7 +9,7 @@
 // blocks in the kernel for a moment, and is parked only if nothing comes. Above
 // [Busy] packets per second it naps as well, whether or not there are packets,
 // as network cards delay their interrupts: packets come in batches then. Naps in
-// which fewer come than before, since who sends waits for answers, become rare.
+// which fewer come than before, as if who sends waited for answers, become rare.
 //
 // Where packets have come one soon after the other, as questions and answers do,
 // it lingers for up to [Patience]: to set the clock that ends a shorter wait, and

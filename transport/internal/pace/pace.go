@@ -37,9 +37,13 @@ const (
 	// packets come and come: the runtime looks at their timers then.
 	ShareAlone = 200 * time.Microsecond
 
-	window  = 16 // calls of Next after which the rate is determined anew
-	wariest = 4  // … or four times as many, so often, after naps that were no use
+	window = 16 // calls of Next after which the rate is determined anew
+	doubts = 3  // naps in a row that were no use, after which there are none for a while
 )
+
+// pauses are for how many calls of Next there is no nap: first, then, and so on. They are
+// prime numbers, lest regular bursts meet each try at the same place.
+var pauses = [...]int{61, 251, 1021, 4093}
 
 // A Pacer is one receive loop's. The zero value is ready for use.
 type Pacer struct {
@@ -49,7 +53,8 @@ type Pacer struct {
 	each    time.Duration // from one packet to the next in the window before
 	busy    bool
 	napping bool // since the latest call of Next
-	wary    int  // how many naps in a row were no use
+	doubt   int  // how many naps in a row were no use
+	wary    int  // how many pauses there were since one was
 
 	last    time.Duration // the call of Next before this one
 	seen    uint64        // packets at that time
@@ -73,6 +78,9 @@ func (p *Pacer) Next(now time.Duration, packets uint64) (nap bool) {
 	case p.prompt < 2*Regular:
 		p.prompt++
 	}
+	if gap >= forgotten {
+		p.wary, p.calls = 0, 0
+	}
 	p.last, p.seen = now, packets
 	if p.calls--; p.calls <= 0 {
 		p.calls = window
@@ -86,25 +94,34 @@ func (p *Pacer) Next(now time.Duration, packets uint64) (nap bool) {
 	return p.busy
 }
 
-// napped looks at a nap: so many packets came from its start to the end of the
-// time. Where they are less than half of those that came before in as much time, who
-// sends waits for what the loop answers, or for as much as it sends at once: a
-// round trip of less than 10 µs makes more than Busy packets per second. Then there is
-// none for a while.
+// forgotten is after how long without a call of Next old pauses do not count.
+const forgotten = time.Second
+
+// napped looks at a nap, in which so many packets came, d after it began. If they are
+// less than half of what came in as much time before, who sends may be waiting for our
+// answers: round trips of less than 10 µs make more than Busy packets per second. The end
+// of a burst looks the same, and so it takes some in a row.
 func (p *Pacer) napped(d time.Duration, packets uint64) {
-	if 2*time.Duration(packets)*p.each >= d {
-		p.wary = 0
+	switch {
+	case d >= 10*Prompt: // more than a nap
+	case 2*time.Duration(packets)*p.each >= d:
+		p.doubt, p.wary = 0, 0
+	default:
+		p.doubt++
+	}
+	if p.doubt < doubts {
 		return
 	}
-	p.busy = false
-	p.wary = min(p.wary+1, wariest)
-	p.calls = window << (2 * p.wary)
+	p.busy, p.doubt = false, 0
+	p.calls = pauses[min(p.wary, len(pauses)-1)]
+	p.wary++
+	p.since, p.packets = p.last+d, p.seen+packets
 }
 
 // Idle tells that nothing has come during a nap: the rate is determined anew.
 func (p *Pacer) Idle() {
 	p.busy, p.napping = false, false
-	p.calls = 0
+	p.calls, p.doubt = 0, 0
 }
 
 // Bound returns for how long to linger after Next.

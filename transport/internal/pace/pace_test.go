@@ -3,6 +3,8 @@
 package pace
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -48,7 +50,7 @@ func TestQuestionAndAnswerDoNotMakeALoopNap(t *testing.T) {
 	}
 }
 
-// A nap takes this long, as the kernel makes more of it.
+// nap is how long a nap takes, of which the kernel makes more.
 const nap = 75 * time.Microsecond
 
 // TestFastQuestionsAndAnswersDoNotMakeALoopNap has round trips of less than 10 µs,
@@ -67,8 +69,69 @@ func TestFastQuestionsAndAnswersDoNotMakeALoopNap(t *testing.T) {
 			}
 			now += 5 * time.Microsecond
 		}
-		if naps == 0 || naps > waits/2000 {
+		if naps == 0 || naps > waits/1000 {
 			t.Errorf("%d questions at a time: %d naps in %d waits", questions, naps, waits)
+		}
+	}
+}
+
+// receive has a loop take packets that come at these intervals, as loops over sockets do,
+// and returns how many of its waits were while it made a pause of naps.
+func receive(p *Pacer, interval func(i int) time.Duration, packets int) (naps, pausing, waits int) {
+	now := time.Hour
+	next, got := now, 0 // when the next packet comes, and how many came
+	came := func() (n int) {
+		for next <= now && got < packets {
+			next += interval(got)
+			got++
+			n++
+		}
+		return n
+	}
+	for got < packets {
+		n := came()
+		now += 800*time.Nanosecond + time.Duration(n)*600*time.Nanosecond
+		waits++
+		if p.wary > 0 {
+			pausing++
+		}
+		if p.Next(now, uint64(got)) {
+			naps++
+			now += nap
+			if next <= now {
+				continue
+			}
+			p.Idle()
+		}
+		now = max(now, next)
+	}
+	return naps, pausing, waits
+}
+
+func TestIrregularPacketsDoNotEndNaps(t *testing.T) {
+	const packets = 200_000
+	rng := rand.New(rand.NewPCG(1, 2))
+	check := func(what string, interval func(int) time.Duration) {
+		t.Helper()
+		var p Pacer
+		naps, pausing, waits := receive(&p, interval, packets)
+		if naps == 0 || pausing > waits/10 {
+			t.Errorf("%s: %d naps, and pauses during %d of %d waits", what, naps, pausing, waits)
+		}
+	}
+	for _, perSecond := range []float64{105_000, 120_000, 150_000, 300_000, 1_000_000} {
+		check(fmt.Sprintf("%.0f packets per second at random", perSecond), func(int) time.Duration {
+			return time.Duration(rng.ExpFloat64() * 1e9 / perSecond)
+		})
+	}
+	for _, apart := range []time.Duration{500, 1000, 1300, 1600, 2000, 3000, 4000} {
+		for _, jitter := range []int64{0, 300} {
+			check(fmt.Sprintf("bursts of 64, %v apart, or up to %d ns more", apart, jitter), func(i int) time.Duration {
+				if i%64 == 63 {
+					return 320*time.Microsecond - 63*apart
+				}
+				return apart + time.Duration(rng.Int64N(jitter+1))
+			})
 		}
 	}
 }
@@ -102,19 +165,65 @@ func TestAStreamMakesALoopNapAgainAfterQuestionsAndAnswers(t *testing.T) {
 		if first == 0 || first > 100*time.Millisecond || naps < waits*9/10 {
 			t.Errorf("%d packets per second: the first nap after %v, then %d in %d waits", perSecond, first, naps, waits)
 		}
-		// One that is no use is an accident among many that are.
-		p.Next(now, got)
-		now += nap
-		got++
-		waits, start, before = 1, now, got
-		for !p.Next(now, got) && waits < 1000 {
-			waits++
-			now += 5 * time.Microsecond
-			got = before + uint64(now-start)*perSecond/uint64(time.Second)
+	}
+}
+
+// TestPausesAreShortAgain has naps that are no use after others that were, and after a
+// long time without packets.
+func TestPausesAreShortAgain(t *testing.T) {
+	for _, long := range []bool{false, true} {
+		var p Pacer
+		now, got := time.Hour, uint64(0)
+		ask := func(n int) (naps int) {
+			for range n {
+				got++
+				if p.Next(now, got) {
+					naps++
+					now += nap
+				}
+				now += 5 * time.Microsecond
+			}
+			return naps
 		}
-		if waits < 4*window || waits > 5*window { // the first rate after the pause may be low
-			t.Errorf("%d packets per second: a nap after %d waits, want %d", perSecond, waits, 4*window)
+		ask(100_000)
+		if n := ask(3 * pauses[0]); n > doubts {
+			t.Fatalf("%d naps in %d waits after many pauses", n, 3*pauses[0])
 		}
+		if long {
+			now += forgotten
+		} else {
+			drive(&p, &now, &got, 10_000, 80*time.Microsecond, 1_000_000)
+		}
+		if n := ask(3 * pauses[0]); n < 2*doubts {
+			t.Errorf("%d naps in %d waits (a pause of all: %v)", n, 3*pauses[0], long)
+		}
+	}
+}
+
+func TestNapsThatSayNothingAreNoReasonForAPause(t *testing.T) {
+	var p Pacer
+	now, got := time.Hour, uint64(0)
+	next := func(d time.Duration, packets uint64) {
+		t.Helper()
+		now += d
+		got += packets
+		if !p.Next(now, got) {
+			t.Fatal("no nap")
+		}
+	}
+	drive(&p, &now, &got, 2*window, time.Millisecond, 1_000_000)
+	for range doubts {
+		next(20*Prompt, 1) // more than a nap
+	}
+	drive(&p, &now, &got, 2*window, time.Millisecond, 1_000_000)
+	for range doubts - 1 {
+		next(nap, 1)
+	}
+	p.Idle() // nothing comes at all
+	next(nap, 1000)
+	next(nap, 1)
+	if p.wary != 0 {
+		t.Error("a pause")
 	}
 }
 
