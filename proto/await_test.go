@@ -3,6 +3,7 @@
 package proto_test
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,4 +144,33 @@ func TestAPanicInAnAwaitFunctionLeavesNoSlotOpen(t *testing.T) {
 			t.Errorf("panics %d, sent %d, %d slots kept; want 1, 2, 0", s.Panics, s.Sent, r.qs[0].slots())
 		}
 	})
+}
+
+// TestGoexitInAwaitLetsTheLoopGo has a function given to Await end the goroutine of
+// the loop, as a test's FailNow does.
+func TestGoexitInAwaitLetsTheLoopGo(t *testing.T) {
+	h := rigHost(t, newRig(1), nil)
+	b := handle(t, h, 253, &script{})
+	run := make(chan struct{})
+	go func() { defer close(run); h.Run(t.Context()) }()
+	cancel, asked := make(chan struct{}), make(chan struct{})
+	calls := 0
+	over := started(func() error {
+		return b.Await(cancel, func(*proto.Env) bool {
+			if calls++; calls == 1 {
+				close(asked)
+				return false
+			}
+			runtime.Goexit()
+			return true
+		})
+	})
+	within(t, asked, "Await does not begin")
+	b.Post(func(env *proto.Env) { env.Notify() })
+	within(t, run, "the loop goes on")
+	if err := within(t, started(func() error { return b.Do(func(*proto.Env) {}) }), "the lock is held for ever"); err != nil {
+		t.Error(err)
+	}
+	close(cancel)
+	within(t, over, "Await does not end")
 }
