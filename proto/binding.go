@@ -15,8 +15,9 @@ import (
 // the handler's callbacks run one at a time under it, whichever goroutine they
 // are called on.
 type Binding struct {
-	// A loop that changes from one binding to another touches these: side by
-	// side in two lines, since with many bindings they are not in the nearest cache.
+	// A loop that changes from one binding to another touches these, up to the
+	// length of timers: side by side in two lines, since with many bindings they are
+	// not in the nearest cache.
 	handler    Handler
 	active     *Env         // whose callback is in progress; guarded by lock
 	due        atomic.Int64 // timers.next, for those without the lock

@@ -14,7 +14,7 @@ import "sync/atomic"
 // until the loop is elsewhere.
 type loopLock struct {
 	state atomic.Int32 // free, held, contended
-	id    uint32       // its number among the locks that loop goes to; 0 is none
+	id    uint64       // its number among the locks that loop goes to; 0 is none
 	wake  chan struct{}
 
 	loop *loopPlace    // of the only loop, nil if there are several

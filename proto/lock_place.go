@@ -22,8 +22,8 @@ import (
 // wants a lock would have to look at all of them.
 type loopPlace struct {
 	_       [64]byte      // nothing else that the loop writes to is beside what others read
-	at      atomic.Uint32 // loopLock.id; 0: nowhere
-	made    atomic.Uint32 // locks made so far
+	at      atomic.Uint64 // loopLock.id; 0: nowhere
+	made    atomic.Uint64 // locks made so far
 	several bool          // loops: none of them has a place
 	_       [64]byte
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 )
 
 func TestTheLoopsWayExcludesAndLosesNobody(t *testing.T) {
@@ -162,6 +163,22 @@ func TestATokenOfBeforeLetsNobodyIn(t *testing.T) {
 		place.move(&l, nil)
 		wg.Wait()
 	})
+}
+
+// TestAChangeOfBindingsTouchesFewLines keeps what a loop touches of each binding
+// within two lines of 64 bytes, of which the allocator takes 8 bytes, and what it
+// writes for each queue apart.
+func TestAChangeOfBindingsTouchesFewLines(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("it is laid out for 64 bits")
+	}
+	var b Binding
+	if end := unsafe.Offsetof(b.timers) + unsafe.Offsetof(b.timers.h) + 2*unsafe.Sizeof(uintptr(0)); end > 2*64-8 {
+		t.Errorf("they end at byte %d", end)
+	}
+	if n := unsafe.Sizeof(Env{}); n != 64 {
+		t.Errorf("an Env has %d bytes", n)
+	}
 }
 
 // BenchmarkLoopMoves is how a loop changes from one lock to another.
