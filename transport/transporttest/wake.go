@@ -29,7 +29,7 @@ func (x *trial) drain() *inbox {
 func waitTimeout(x *trial) {
 	for _, q := range x.a.Transport.Queues() {
 		for range 3 {
-			x.idle(q, x.drain(), 50*time.Millisecond) // less may pass while the process is kept from running
+			x.idle(q, x.drain(), 50*time.Millisecond) // in less, a process kept from running may not get to see Wait return at once
 		}
 	}
 }

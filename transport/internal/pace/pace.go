@@ -54,7 +54,7 @@ type Pacer struct {
 	busy    bool
 	napping bool // since the latest call of Next
 	doubt   int  // how many naps in a row were no use
-	wary    int  // how many pauses there were since one was
+	wary    int  // how many pauses there were since a nap was of use
 
 	last    time.Duration // the call of Next before this one
 	seen    uint64        // packets at that time
