@@ -71,7 +71,8 @@ func (p *sentPacket) age(now uint32) uint32 {
 
 // The log grows while it would forget a packet within keepSent, up to
 // maxSentLog packets, and up to minSentLog while it would forget any that
-// counts. It begins small, for networks of thousands of hosts. Errors about
+// counts. It begins small, for networks of thousands of hosts, and becomes four times as
+// long each time, since that takes as long as the system takes to find so much memory. Errors about
 // packets older than sentLife are not believed: a receiver gives up reassembly
 // after a minute (RFC 8200, section 4.5).
 const (
@@ -133,7 +134,7 @@ func (l *sentLog) makeRoom(now uint32) {
 	} else if p := &l.packets[l.next]; p.about == 0 || p.age(now) >= ticks(keep) {
 		return
 	}
-	more := max(newSentLog, 2*n)
+	more := max(newSentLog, min(4*n, maxSentLog))
 	l.tags, l.packets = unroll(l.tags, l.next, more), unroll(l.packets, l.next, more)
 	if l.cookies != nil {
 		l.cookies = unroll(l.cookies, l.next, more)
@@ -141,10 +142,14 @@ func (l *sentLog) makeRoom(now uint32) {
 	l.next = n
 }
 
-// unroll copies a ring that starts at next to the start of one with n places.
+// unroll copies a ring that starts at next to the start of one with n places. Their
+// memory is touched here: where page tables are kept twice, for a virtual machine, each
+// page takes the time of several packets, and one packet in 128 would be late by that.
 func unroll[T any](ring []T, next, n int) []T {
 	longer := make([]T, n)
-	copy(longer[copy(longer, ring[next:]):], ring[:next])
+	copied := copy(longer, ring[next:])
+	copied += copy(longer[copied:], ring[:next])
+	clear(longer[copied:])
 	return longer
 }
 

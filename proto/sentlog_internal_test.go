@@ -162,7 +162,7 @@ func TestALogThatWrapsGrowsInOrder(t *testing.T) {
 		for i := 5; i < n; i++ {
 			l.recordNumber(i, now+int64(i)<<16)
 		}
-		if now += n << 16; len(l.packets) != 512 {
+		if now += n << 16; len(l.packets) != 1024 {
 			t.Errorf("there is room for %d packets", len(l.packets))
 		}
 		for i := 5; i < n; i++ {
@@ -175,6 +175,20 @@ func TestALogThatWrapsGrowsInOrder(t *testing.T) {
 				t.Fatalf("%d places back is packet %d", d, l.cookies[k])
 			}
 		}
+	}
+}
+
+// TestALogBecomesLongInFewSteps: each of them makes a packet late.
+func TestALogBecomesLongInFewSteps(t *testing.T) {
+	l, steps := new(sentLog), 0
+	for i, was := 0, 0; i <= maxSentLog; i++ {
+		if l.recordNumber(i, 0); len(l.packets) != was {
+			was = len(l.packets)
+			steps++
+		}
+	}
+	if len(l.packets) != maxSentLog || steps > 7 {
+		t.Errorf("%d places after %d steps", len(l.packets), steps)
 	}
 }
 

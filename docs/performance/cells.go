@@ -98,7 +98,7 @@ var responders = []program{
 	{name: "C packet recv", mode: "packet"},
 	{name: "C packet V2", mode: "v2"},
 	{name: "protean rawip", worker: "echo-rawip"},
-	{name: "protean afpacket V2", worker: "echo-afp-v2"},
+	{name: "protean afpacket V2", worker: "echo-afp-v2", options: []string{"block=65536", "blocks=32"}}, // as the reference has
 	{name: "protean afpacket, no ring", worker: "echo-afp-none"},
 	{name: "protean afpacket V3, 1 ms", worker: "echo-afp-v3", options: []string{"timeout=1"}},
 	{name: "net.IPConn", worker: "echo-net"},

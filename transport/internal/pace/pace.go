@@ -53,6 +53,7 @@ type Pacer struct {
 	each    time.Duration // from one packet to the next in the window before
 	busy    bool
 	napping bool // since the latest call of Next
+	proven  bool // a nap was of use since the last pause
 	doubt   int  // how many naps in a row were no use
 	wary    int  // how many pauses there were since a nap was of use
 
@@ -79,7 +80,7 @@ func (p *Pacer) Next(now time.Duration, packets uint64) (nap bool) {
 		p.prompt++
 	}
 	if gap >= forgotten {
-		p.wary, p.calls = 0, 0
+		p.wary, p.calls, p.proven = 0, 0, false
 	}
 	p.last, p.seen = now, packets
 	if p.calls--; p.calls <= 0 {
@@ -100,19 +101,20 @@ const forgotten = time.Second
 // napped looks at a nap, in which so many packets came, d after it began. If they are
 // less than half of what came in as much time before, who sends may be waiting for our
 // answers: round trips of less than 10 µs make more than Busy packets per second. The end
-// of a burst looks the same, and so it takes some in a row.
+// of a burst looks the same, and so it takes some in a row. A single packet is enough
+// where none was of use since the last pause: in a burst, the first of them are.
 func (p *Pacer) napped(d time.Duration, packets uint64) {
 	switch {
 	case d >= 10*Prompt: // more than a nap
 	case 2*time.Duration(packets)*p.each >= d:
-		p.doubt, p.wary = 0, 0
+		p.doubt, p.wary, p.proven = 0, 0, true
 	default:
 		p.doubt++
 	}
-	if p.doubt < doubts {
+	if p.doubt == 0 || p.doubt < doubts && (p.proven || packets > 1) {
 		return
 	}
-	p.busy, p.doubt = false, 0
+	p.busy, p.doubt, p.proven = false, 0, false
 	p.calls = pauses[min(p.wary, len(pauses)-1)]
 	p.wary++
 	p.since, p.packets = p.last+d, p.seen+packets
