@@ -22,7 +22,9 @@ type run struct {
 // waiting, the first of them on the caller's goroutine, and a goroutine for
 // each Runner. It returns nil when ctx has ended, and an error when the
 // transport fails or is closed. All goroutines it started have ended then. The
-// handlers stay registered; Run may be called again. Errors: ErrRunning while
+// handlers stay registered; Run may be called again. A callback that ends its
+// goroutine (runtime.Goexit) ends Run, which then returns an error, or not at all if
+// the goroutine was the caller's. Errors: ErrRunning while
 // Run or Poll runs; ErrStepped on a transport that is driven step by step.
 func (h *Host) Run(ctx context.Context) error {
 	if h.caps.Stepped {
@@ -34,19 +36,21 @@ func (h *Host) Run(ctx context.Context) error {
 	defer h.mode.Store(modeIdle)
 	r := new(run)
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
-	defer r.cancel(nil)
 	woken := make(chan struct{})
-	release := context.AfterFunc(r.ctx, func() {
+	context.AfterFunc(r.ctx, func() {
 		defer close(woken)
 		r.ended.Store(true)
 		for _, q := range h.queues {
 			q.tq.Wake()
 		}
 	})
-	defer func() {
-		if !release() {
-			<-woken
-		}
+	defer func() { // also where a callback ends this goroutine (runtime.Goexit)
+		r.cancel(nil)
+		<-woken
+		h.mu.Lock()
+		h.run = nil
+		h.mu.Unlock()
+		r.wg.Wait()
 	}()
 	if turn := h.turn(); turn != nil { // who started this goroutine may go on
 		select {
@@ -62,18 +66,20 @@ func (h *Host) Run(ctx context.Context) error {
 		h.startRunner(b)
 	}
 	for _, q := range h.queues[1:] {
-		r.wg.Go(func() { r.cancelOn(q.loop(r)) })
+		r.wg.Go(func() {
+			err := errLoopEnded // unless it returns
+			defer func() { r.cancelOn(err) }()
+			err = q.loop(r)
+		})
 	}
 	r.cancelOn(h.queues[0].loop(r))
-	h.mu.Lock()
-	h.run = nil
-	h.mu.Unlock()
-	r.wg.Wait()
 	if err := context.Cause(r.ctx); ctx.Err() == nil && err != context.Canceled {
 		return err
 	}
 	return nil
 }
+
+var errLoopEnded = errors.New("proto: a callback has ended the goroutine of a receive loop")
 
 // cancelOn ends the run when one of its loops ends with an error.
 func (r *run) cancelOn(err error) {
