@@ -8,7 +8,12 @@
 //
 //	h, err := proto.NewHost(t, nil)
 //	_, err = h.Handle(253, proto.HandlerFunc(func(env *proto.Env, p *proto.Packet) error {
-//		return env.Send(proto.Header{Dst: p.Src()}, p.Payload())
+//		s, err := env.Reply(p, len(p.Payload()))
+//		if err != nil {
+//			return err
+//		}
+//		copy(s.Payload(), p.Payload())
+//		return s.Commit()
 //	}))
 //	err = h.Run(ctx)
 //

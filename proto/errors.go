@@ -10,8 +10,8 @@ import (
 
 // Errors that a caller acts on.
 var (
-	// ErrProtocolInUse: another handler is bound to the protocol, and not both
-	// of them are Shared or Observe.
+	// ErrProtocolInUse: another handler is bound to the protocol, and neither is one
+	// of them Observe or Last, nor are both Shared.
 	ErrProtocolInUse = errors.New("proto: protocol in use")
 
 	// ErrOnLoop: a call that waits for the loop was made on the loop, from
@@ -32,7 +32,7 @@ var (
 	// an interface, in Header.IfIndex or as the zone of Header.Dst.
 	ErrNeedInterface = errors.New("proto: the destination needs an interface")
 
-	// ErrRunning: Run or Poll was called while Run runs.
+	// ErrRunning: Run or Poll was called while Run or Poll runs.
 	ErrRunning = errors.New("proto: the host is running already")
 
 	// ErrNoSlots: there is no room to send now; see Env.OnRoom.

@@ -33,7 +33,12 @@ func Example() {
 		log.Fatal(err)
 	}
 	if _, err := h.Handle(253, proto.HandlerFunc(func(env *proto.Env, p *proto.Packet) error {
-		return env.Send(proto.Header{Dst: p.Src()}, p.Payload())
+		s, err := env.Reply(p, len(p.Payload()))
+		if err != nil {
+			return err
+		}
+		copy(s.Payload(), p.Payload())
+		return s.Commit()
 	})); err != nil {
 		log.Fatal(err)
 	}

@@ -48,7 +48,7 @@ type Header struct {
 	Options []byte     // IPv4 options, padded to 4 bytes with end-of-list
 	Ext     []wire.Ext // IPv6 extension headers, in order
 
-	Exact bool // zeros are values: TTL, ID and Src are sent as they are
+	Exact bool // zeros are values: Protocol, TTL, ID and Src are sent as they are
 
 	Stamp  bool   // ask for a transmit stamp, which comes to the SentHandler
 	Cookie uint64 // names the packet in Sent and NetworkError

@@ -65,8 +65,7 @@ type TxConfig struct {
 	Frames int
 
 	// FrameSize is the size in bytes of a frame with its header, a power of two from
-	// 128 to 64 KiB (one that the largest packet fits in is 128 KiB). 0 means
-	// DefaultFrameSize.
+	// 128 bytes to 128 KiB, which the largest packet needs. 0 means DefaultFrameSize.
 	FrameSize int
 
 	// MaxFrame is the most bytes, from the link header on, that the interface

@@ -4,9 +4,9 @@
 // code that gives them meaning.
 //
 // A [Transport] is one attachment to a network: a pair of raw sockets, a
-// packet socket with its ring, a node of an in-memory network. It has one or
-// more [Queue]s. A queue pushes received packets, validated, in place and one
-// by one, into a [Sink]; it lends [Slot]s for packets to be sent and sends
+// packet socket with its ring, a node of an in-memory network. It has one queue
+// ([Queue]) or more. A queue pushes received packets, validated, in place and one
+// by one, into a [Sink]; it lends slots ([Slot]) for packets to be sent and sends
 // them in order. Every [Packet] starts at its IP header, in both directions
 // and over every transport: where the kernel builds or strips the header, the
 // transport translates.

@@ -24,7 +24,8 @@ type Claimer interface {
 
 // A Router knows where packets to a destination go. ifindex 0 leaves the
 // choice of the interface to the route. It returns a *net.OpError around
-// syscall.ENETUNREACH or EHOSTUNREACH when there is no route.
+// syscall.ENETUNREACH or EHOSTUNREACH when there is no route. Linux takes an IPv4
+// destination without a route to be on the link of an interface that is given.
 type Router interface {
 	Route(dst netip.Addr, ifindex int) (Route, error)
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,23 @@ rtt min/avg/max/mdev = 40.000/40.000/40.000/0.000 ms
 		"--delay", "20ms", "--loss", "25", "--dup", "40%", "--seed", "3")
 	if again != out {
 		t.Errorf("the same seed gave:\n%s", again)
+	}
+}
+
+// TestTheReadmeShowsWhatASeedGives runs what README.md does on the network in memory.
+func TestTheReadmeShowsWhatASeedGives(t *testing.T) {
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(b), "$ ./icmpecho ping --transport sim ")
+	block, _, _ := strings.Cut(after, "```")
+	args, want, _ := strings.Cut(block, "\n")
+	if len(want) < 100 {
+		t.Fatalf("README.md shows %q", block)
+	}
+	if out, errs, _ := execProgram(append([]string{"ping", "--transport", "sim"}, strings.Fields(args)...)...); out != want || errs != "" {
+		t.Errorf("README.md says:\n%s\nwhich printed:\n%s%s", want, out, errs)
 	}
 }
 

@@ -14,7 +14,7 @@
 // A [Transport] has Config.Queues queues. Each has a socket for ETH_P_IP and one
 // for ETH_P_IPV6, or one for ETH_P_ALL, with a receive ring, and one socket that
 // sends. The sockets of several queues are a fanout group per protocol.
-// CAP_NET_RAW is needed by Open and Bind. The goroutines that there are follow
+// CAP_NET_RAW is needed by Open, Bind, and the first Claim of each family. The goroutines that there are follow
 // the kernel's routes and neighbours; packets are handed on by who calls Recv.
 //
 // # Receiving
@@ -51,14 +51,16 @@
 // Packets go out as they are given. The kernel's route through the interface
 // decides on the next hop and the MTU, its neighbour table on the hardware address;
 // see packages protean/transport/route and protean/transport/neigh. Packets above
-// the MTU are refused with a *[transport.TooBigError], those without a route with
-// a *[net.OpError].
+// the MTU are refused with a *[transport.TooBigError], IPv6 packets without a route
+// with a *[net.OpError]. Asked about one interface, the kernel takes an IPv4 destination
+// without a route to be on its link: such a packet waits for a neighbour that does not
+// answer.
 //
 // A packet to a neighbour that is being looked for is accepted, and waits: up to
-// 128 for each neighbour; another one is refused with ENOBUFS. If nobody answers
-// within some seconds, they are counted as Stats.Unsent, and for each there is
-// an event with EHOSTUNREACH; until the kernel tries again, packets there are
-// refused with that. Close waits for a second for such packets.
+// 128 for each neighbour, another one is refused with ENOBUFS, and 1024 in a queue.
+// If nobody answers within some seconds, they are counted as Stats.Unsent, and for
+// each there is an event with EHOSTUNREACH; until the kernel tries again, packets
+// there are refused with that. Close waits for a second for such packets.
 //
 // # Addresses that the kernel does not own
 //
@@ -77,7 +79,7 @@
 //
 // Each family of each queue has a ring of Config.BlockSize times Config.Blocks,
 // 8 MiB, which the kernel allocates at once. Slots are a block of Batch times
-// 64 KiB of address space, of which packets of up to 1500 bytes touch 128 KiB
+// 64 KiB of address space, of which packets of up to 1500 bytes touch some 350 KiB
 // in all. With a transmit ring they are its frames, 256 pages of the kernel's if
 // the MTU is 1500, with as much address space behind each. Neither receiving nor
 // sending allocates, but for packets that wait for a neighbour. A Transport that

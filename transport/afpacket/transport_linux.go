@@ -123,7 +123,7 @@ func (t *Transport) err() error {
 }
 
 // Close implements [transport.Transport]. Packets that wait for a neighbour's
-// address are given [closePatience] to be sent. The error is always nil.
+// address are given a second to be sent. The error is always nil.
 func (t *Transport) Close() error {
 	t.closeOnce.Do(func() {
 		t.calls.Close()

@@ -29,7 +29,7 @@
 //	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 //	err = cmd.Start() // and then close the files and t
 //
-//	// In the worker, with the files from descriptor 3 on:
+//	// In the worker, which was told how many they are, with the files from descriptor 3 on:
 //	t, err := rawip.FromFiles(nil, files...)
 //
 // # Receiving
@@ -63,7 +63,8 @@
 //
 // Of a header that is included, IPv6 goes out as it is given. In IPv4 headers
 // the kernel writes the total length, which is right already, and the
-// checksum; the identification if it is 0; and the source if it is 0.0.0.0.
+// checksum; the identification if it is 0 and DF is clear; and the source if it is
+// 0.0.0.0.
 //
 // With [Kernel] headers, the kernel gets the source (which must be one of this
 // host's; it is chosen if unspecified), the destination, TTL or hop limit, TOS
@@ -104,7 +105,7 @@
 //
 // Receive buffers and slots are two blocks of Batch times 64 KiB of address
 // space. Fresh from the system they take up no memory; packets of up to 1500
-// bytes touch a page of each, half a MiB in all. Neither receiving nor sending
+// bytes touch one or two pages of each, some 0.7 MiB in all. Neither receiving nor sending
 // allocates.
 //
 // # Limitations

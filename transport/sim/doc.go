@@ -12,7 +12,7 @@
 //	n.Connect(pa, pb, &sim.LinkConfig{Delay: 10 * time.Millisecond, Loss: 0.01})
 //	t, _ := a.Open(nil) // a *sim.Transport
 //
-// A [Network] has [Node]s, a node has interfaces ([Port]), a [Link] connects
+// A [Network] has nodes ([Node]), a node has interfaces ([Port]), a [Link] connects
 // two of them, and a [Switch] makes one link out of several. A [Transport] is a
 // handle on a node, and there may be several: each has a queue of its own and
 // gets a copy of every packet whose protocol it has bound.
@@ -69,7 +69,7 @@
 //
 // A packet to be sent has its whole IP header. Much as with IP_HDRINCL,
 // see raw(7), of an IPv4 header the checksum is always filled in, and the total
-// length, the identification and the source address if they are zero. A source
+// length, the identification (with DF, too) and the source address if they are zero. A source
 // address is taken from the outgoing interface; if it has none, it stays zero.
 // An IPv6 header is sent as it is. What [transport.Packet].Load would refuse
 // is refused, and so are a packet that is shorter or longer than its header

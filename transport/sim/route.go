@@ -179,7 +179,8 @@ func (nd *Node) own(a []byte) bool {
 // counts if ifindex is 0. Errors: *net.OpError around syscall.ENETUNREACH (there
 // is no route), EINVAL, EHOSTUNREACH or EACCES (the route is of the kind
 // [Blackhole], [Unreachable] or [Prohibit]), ENODEV (there is no such interface)
-// or ENETDOWN (the interface has no link); net.ErrClosed.
+// or ENETDOWN (the interface has no link); net.ErrClosed. What is on no link's prefix
+// may have a route all the same, see [Node.AddRoute].
 func (t *Transport) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
 	t.net.mu.Lock()
 	defer t.net.mu.Unlock()

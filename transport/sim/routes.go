@@ -55,7 +55,8 @@ func Default(via netip.Addr) Route {
 }
 
 // AddRoute adds a route. Of all routes whose prefix contains a destination the
-// one with the longest counts. Errors: *[ConfigError], also if there is a route
+// one with the longest counts. A node with one interface takes what no route is for
+// to be on its link until the first route is added. Errors: *[ConfigError], also if there is a route
 // to the same prefix; net.ErrClosed.
 func (nd *Node) AddRoute(r Route) error {
 	nd.net.mu.Lock()
