@@ -56,8 +56,9 @@ type Conn struct {
 	done chan struct{} // closed by Close
 	once sync.Once
 
-	wmu sendLock // guards out; not held while waiting for room
-	out outbox
+	wmu  sendLock // guards out and part; not held while waiting for room
+	out  outbox
+	part *partial
 
 	netErr   atomic.Pointer[NetworkError] // to be returned by the next Read or Write
 	lastAddr atomic.Pointer[connAddr]     // saves allocating the same net.Addr again
@@ -130,6 +131,7 @@ func (h *Host) newConn(protocol uint8, remote netip.Addr, cfg *ConnConfig) (*Con
 	c.rdl.initOn(h)
 	c.wdl.initOn(h)
 	c.out.init(h, &h.queues[0].tx)
+	c.out.resumes = true
 	var hdl Handler = (*connHandler)(c)
 	if remote.IsValid() {
 		hdl = &dialHandler{(*connHandler)(c)}
@@ -153,6 +155,7 @@ func (c *Conn) Close() error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	c.out.drain(transport.Closed)
+	c.part = nil
 	return nil
 }
 

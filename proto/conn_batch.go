@@ -99,6 +99,9 @@ func (c *Conn) tryBatch(ms []Message) (n int, err error) {
 	c.wmu.lockToSend()
 	defer c.wmu.Unlock()
 	c.out.nowOK = false
+	if err := c.push(); err != nil {
+		return 0, err
+	}
 	for i := range min(len(ms), c.out.max) {
 		if err = c.stage(&ms[i]); err != nil {
 			break

@@ -68,47 +68,60 @@ func (c *Conn) mayWrite() error {
 }
 
 func (c *Conn) write(b []byte, hd *Header) (int, error) {
+	var p *partial
 	for {
 		if err := c.mayWrite(); err != nil {
+			c.giveUp(p)
 			return 0, err
 		}
 		turns := c.h.turns.Load()
-		err := c.try(b, hd)
-		if err == nil {
+		var err error
+		if p, err = c.try(b, hd, p); err == nil {
 			return len(b), nil
 		}
 		if err != transport.ErrNoSlots {
 			return 0, c.opError("write", err)
 		}
 		if err := c.await("write", c.h.room(turns), &c.wdl); err != nil {
+			c.giveUp(p)
 			return 0, err
 		}
 	}
 }
 
-// try sends one packet if there is room for it.
-func (c *Conn) try(b []byte, hd *Header) error {
+// try sends one packet if there is room for it, or goes on with p, the rest of what an
+// earlier try has begun.
+func (c *Conn) try(b []byte, hd *Header, p *partial) (*partial, error) {
 	if !c.b.enter() { // so that Close waits, and counts it
-		return errClosed
+		return nil, errClosed
 	}
 	defer c.b.leave()
 	c.wmu.lockToSend()
 	defer c.wmu.Unlock()
-	c.out.nowOK = false
+	o := &c.out
+	o.nowOK = false
+	if err := c.push(); err != nil {
+		return p, err
+	}
+	if p != nil {
+		return nil, p.err // it is done, by this call or by another writer's
+	}
+	o.gone = 0
 	filled := *hd // hd is for the next try
-	s, err := c.out.reserveFor(c.b, &filled, len(b))
+	s, err := o.reserveFor(c.b, &filled, len(b))
 	if err == nil {
 		copy(s.Payload(), b)
 		err = s.Commit()
 	}
+	if err == nil {
+		err = c.rest()
+	}
+	if err == transport.ErrNoSlots && o.gone > 0 {
+		c.part = new(partial)
+		return c.part, err
+	}
 	if err != nil {
-		c.out.giveBack()
-		return err
+		o.unstage() // it is for the caller to try again
 	}
-	if _, err = c.out.flush(); err != nil {
-		c.out.unstage() // it is for the caller to try again; of fragments, the rest is of no use
-		return err
-	}
-	c.out.giveBack()
-	return nil
+	return nil, err
 }

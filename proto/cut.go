@@ -150,23 +150,41 @@ func (o *outbox) cut(s *Slot, like transport.Slot) error {
 			return transport.ErrNoSlots
 		}
 	}
-	first := o.n // of the fragments that can be taken back
-	for left := o.splitter.Num(); o.splitter.Next(); {
-		left--
+	o.like, o.left, o.ahead = like, o.splitter.Num(), false
+	o.like.Data = nil
+	first, gone := o.n, o.gone
+	err := o.cutOn(s.b)
+	if err == nil || o.resumes && err == transport.ErrNoSlots && o.gone != gone {
+		return err
+	}
+	o.left = 0
+	first = max(0, first-(o.gone-gone)) // those staged before that are still here
+	o.owners = o.owners[:first]
+	o.n = first
+	return err
+}
+
+// cutOn stages the fragments that are left, on behalf of b. It can be called again
+// after ErrNoSlots.
+func (o *outbox) cutOn(b *Binding) error {
+	for o.left > 0 {
+		if !o.ahead {
+			o.splitter.Next()
+			o.ahead = true
+		}
 		ts, err := o.next()
-		first = min(first, o.n) // next may have sent some
 		if err != nil {
-			o.owners = o.owners[:first]
-			o.n = first
 			return err
 		}
 		ts.Data = ts.Data[:o.splitter.Len()]
 		if _, err := o.splitter.Copy(ts.Data); err != nil {
 			return err // it has the room it asked for
 		}
-		ts.IfIndex, ts.Frag, ts.Cookie = like.IfIndex, like.Frag, like.Cookie
-		ts.Stamp = like.Stamp && left == 0
-		o.stage(s.b)
+		o.left--
+		o.ahead = false
+		ts.IfIndex, ts.Frag, ts.Cookie = o.like.IfIndex, o.like.Frag, o.like.Cookie
+		ts.Stamp = o.like.Stamp && o.left == 0
+		o.stage(b)
 	}
 	return nil
 }

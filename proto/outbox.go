@@ -38,6 +38,12 @@ type outbox struct {
 
 	whole    []byte // a packet that is being cut
 	splitter frag.Splitter
+	like     transport.Slot // of the whole packet
+	left     int            // fragments that cutOn is to stage
+	ahead    bool           // the splitter is at the first of them
+	resumes  bool           // a Conn's, which goes on with them when there is room
+
+	gone int // packets that have left, sent or not; set back by who wants to know
 
 	bad       []byte // what the latest flush dropped; valid until the next call
 	badCookie uint64
@@ -140,6 +146,7 @@ func (o *outbox) flush() (b *Binding, err error) {
 	o.tx.mu.Unlock()
 	o.account(sent)
 	o.n -= sent
+	o.gone += sent
 	o.stuck = false
 	if err == nil {
 		o.grow = 1
@@ -158,6 +165,7 @@ func (o *outbox) flush() (b *Binding, err error) {
 	}
 	o.owners = shift(o.owners, 1)
 	o.n--
+	o.gone++
 	o.b.Drop() // its slot goes back with the next Commit
 	b.stats.sendDropped[dropReason(err)].Add(1)
 	return b, err
@@ -197,7 +205,7 @@ func (o *outbox) giveBack() {
 // unstage takes back what is staged, for the caller to try again.
 func (o *outbox) unstage() {
 	o.owners = shift(o.owners, o.n)
-	o.n, o.stuck = 0, false
+	o.n, o.stuck, o.left = 0, false, 0
 	o.giveBack()
 }
 
@@ -210,7 +218,7 @@ func (o *outbox) drain(r DropReason) {
 		b.stats.sendDropped[r].Add(1)
 	}
 	o.owners = shift(o.owners, o.n)
-	o.n, o.stuck = 0, false
+	o.n, o.stuck, o.left = 0, false, 0
 	o.giveBack()
 }
 
