@@ -2,7 +2,11 @@
 
 package proto
 
-import "protean/transport"
+import (
+	"syscall"
+
+	"protean/transport"
+)
 
 // handleConn registers a Conn, beside others of the protocol.
 func (h *Host) handleConn(protocol uint8, hdl Handler, c *Conn) error {
@@ -46,8 +50,11 @@ type dialHandler struct{ *connHandler }
 
 // HandleError keeps an error for the next Read or Write.
 func (d *dialHandler) HandleError(_ *Env, e *NetworkError) error {
-	if e.Dst.IsValid() && e.Dst != d.remote || e.Origin == transport.OriginLocal {
-		return nil // about another's packet, or returned by Write itself
+	if e.Dst.IsValid() && e.Dst != d.remote {
+		return nil // about another's packet
+	}
+	if e.Origin == transport.OriginLocal && e.Errno == syscall.EMSGSIZE {
+		return nil // returned by Write itself; what waited for a neighbour, say, was not
 	}
 	own := *e
 	own.Quoted = append([]byte(nil), e.Quoted...)

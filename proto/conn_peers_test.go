@@ -5,6 +5,7 @@ package proto_test
 import (
 	"errors"
 	"net/netip"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,6 +101,24 @@ func TestWriteBatchShowsErrorsOfTheNetwork(t *testing.T) {
 	}
 	if n, err := c.WriteBatch(make([]proto.Message, 2)); n != 2 || err != nil {
 		t.Errorf("second WriteBatch: %d, %v; want 2", n, err)
+	}
+}
+
+// TestADialedConnIsToldWhatTheTransportFoundOutLater has a local error come as an event:
+// nobody answers where the neighbour was looked for. Of the length Write has told already.
+func TestADialedConnIsToldWhatTheTransportFoundOutLater(t *testing.T) {
+	r := newRig(1)
+	h := rigHost(t, r, nil)
+	c := conn(t)(h.Dial(253, rigPeer, nil))
+	for _, errno := range []syscall.Errno{syscall.EMSGSIZE, syscall.EHOSTUNREACH} {
+		write(t, c, "x")
+		r.qs[0].events = []transport.Event{{Kind: transport.ErrorReceived, Err: &transport.NetworkError{
+			Origin: transport.OriginLocal, Errno: errno, Protocol: 253, Dst: rigPeer, Quoted: []byte("x"),
+		}}}
+		poll(t, h, time.Now())
+	}
+	if _, err := c.Read(nil); !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("Read: %v", err)
 	}
 }
 

@@ -74,6 +74,7 @@ func TestADatagramOfMoreFragmentsThanThereIsRoomForGetsThrough(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			synctest.Wait() // the loop has looked for room
 			sent := q.packets()
 			wantOnce(t, sent, pieces)
 			if len(sent) != pieces+1 || q.slots() != 0 || c.Stats().Sent != pieces+1 {
@@ -99,6 +100,7 @@ func TestTheRestOfADatagramEndsWithItsWrite(t *testing.T) {
 			if err := within(t, done, what+": Write goes on"); !errors.Is(err, want) {
 				t.Errorf("%s: %v", what, err)
 			}
+			synctest.Wait()
 			if q.slots() != 0 {
 				t.Errorf("%s: %d slots kept", what, q.slots())
 			}
@@ -136,6 +138,7 @@ func TestAnErrorInTheRestOfADatagramIsItsWritersAlone(t *testing.T) {
 		if err := within(t, done, "Write goes on"); !errors.Is(err, bad) {
 			t.Errorf("the writer of the datagram: %v", err)
 		}
+		synctest.Wait() // the loop has looked for room
 		if n := len(q.packets()); n != 4 || q.slots() != 0 {
 			t.Errorf("%d packets sent, %d slots kept; want 3 fragments and a packet, 0", n, q.slots())
 		}

@@ -58,7 +58,7 @@ func (c *Conn) mayWrite() error {
 	switch {
 	case c.closed():
 		return c.opError("write", net.ErrClosed)
-	case c.wdl.passed():
+	case c.wdl.passed(c.h.clock):
 		return c.opError("write", os.ErrDeadlineExceeded)
 	}
 	if e := c.netErr.Swap(nil); e != nil {

@@ -16,7 +16,7 @@ type deadline struct {
 	timer *time.Timer
 	gen   int             // of the timer that counts
 	wake  transport.Timer // in place of timer, if not nil
-	at    time.Time       // of wake
+	at    time.Time       // the deadline, zero if there is none or c is closed
 	c     chan struct{}   // closed when the deadline has passed
 }
 
@@ -44,10 +44,10 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 		d.timer = nil
 	}
 	d.gen++
-	if !d.at.IsZero() {
+	if d.wake != nil && !d.at.IsZero() {
 		d.wake.Stop()
-		d.at = time.Time{}
 	}
+	d.at = time.Time{}
 	if d.isClosed() {
 		d.c = make(chan struct{})
 	}
@@ -59,8 +59,8 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 		close(d.c)
 		return
 	}
+	d.at = t
 	if d.wake != nil {
-		d.at = t
 		d.wake.Reset(t)
 		return
 	}
@@ -69,6 +69,7 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.gen == gen { // not set again meanwhile
+			d.at = time.Time{}
 			close(d.c)
 		}
 	})
@@ -83,10 +84,12 @@ func (d *deadline) isClosed() bool {
 	}
 }
 
-func (d *deadline) passed() bool {
+// passed reports whether the deadline has passed, also if its timer has not run yet: that
+// of another with the same time may have.
+func (d *deadline) passed(now func() time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.isClosed()
+	return d.isClosed() || !d.at.IsZero() && !now().Before(d.at)
 }
 
 // wait returns the channel that is closed when the deadline passes. It stays

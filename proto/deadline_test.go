@@ -16,7 +16,7 @@ func TestADeadlineCanBeSetAgain(t *testing.T) {
 		want := func(when string, passed bool) {
 			t.Helper()
 			synctest.Wait()
-			if d.passed() != passed {
+			if d.passed(time.Now) != passed {
 				t.Errorf("%s: passed %v, want %v", when, !passed, passed)
 			}
 		}
@@ -41,6 +41,25 @@ func TestADeadlineCanBeSetAgain(t *testing.T) {
 	})
 }
 
+// TestADeadlinePassesWithItsTime has no timer run: another's of the same time may have.
+func TestADeadlinePassesWithItsTime(t *testing.T) {
+	var d deadline
+	d.init()
+	start := time.Now()
+	now := start
+	clock := func() time.Time { return now }
+	d.set(start.Add(time.Hour), clock)
+	defer d.set(time.Time{}, clock)
+	for _, c := range []struct {
+		at     time.Duration
+		passed bool
+	}{{0, false}, {time.Hour - 1, false}, {time.Hour, true}} {
+		if now = start.Add(c.at); d.passed(clock) != c.passed {
+			t.Errorf("after %v: %v", c.at, !c.passed)
+		}
+	}
+}
+
 // The timer of the old deadline may have fired, and its function be waiting
 // for the lock, when the new one is set. The order is arranged for by holding
 // the lock: the goroutine that sets comes to it before the timer does.
@@ -59,7 +78,7 @@ func TestATimerThatHasFiredDoesNotEndANewDeadline(t *testing.T) {
 	d.mu.Unlock()
 	<-set
 	time.Sleep(10 * time.Millisecond) // for the old timer's function
-	if d.passed() {
+	if d.passed(time.Now) {
 		t.Error("the new deadline has passed with the old timer")
 	}
 	d.set(time.Time{}, time.Now)

@@ -93,7 +93,8 @@ func (e *Env) Reserve(hd Header, n int) (*Slot, error) {
 // source, through p's interface, with p's protocol, and with p's type of
 // service without its ECN bits. The source is p's destination if that is a
 // unicast address of this host, or else chosen. A packet whose source cannot be
-// answered, being unspecified, multicast or broadcast, is a *HeaderError.
+// answered, being unspecified, multicast or broadcast, or a loopback address that came
+// through another interface, is a *HeaderError.
 func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
 	if !e.live {
 		return nil, ErrNotOnLoop
@@ -103,8 +104,14 @@ func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
 	}
 	hd := Header{Dst: p.Src(), IfIndex: int(p.IfIndex), Protocol: p.Protocol(), TOS: p.TOS() &^ 3}
 	h := e.b.host
-	if hd.Dst.IsUnspecified() || hd.Dst.IsMulticast() || h.links.Load().isBroadcast(hd.Dst) {
+	links := h.links.Load()
+	if hd.Dst.IsUnspecified() || hd.Dst.IsMulticast() || links.isBroadcast(hd.Dst) {
 		return nil, &HeaderError{"Dst", "would be an unspecified, multicast or broadcast address"}
+	}
+	if hd.Dst.IsLoopback() {
+		if i := links.byIndex(hd.IfIndex); i != nil && !i.Loopback { // RFC 1122, section 3.2.1.3 (g)
+			return nil, &HeaderError{"Dst", "would be a loopback address on another interface"}
+		}
 	}
 	src := p.Dst()
 	if !h.isOwn(src, p.Type()) {
@@ -118,7 +125,7 @@ func (e *Env) Reply(p *Packet, n int) (*Slot, error) {
 
 // Wrap opens a slot for a packet with this header whose payload is head bytes,
 // to be written by the caller, followed by a copy of the whole packet p:
-// encapsulation.
+// encapsulation. A checksum of TCP or UDP that p's sender left to a device is computed.
 func (e *Env) Wrap(hd Header, head int, p *Packet) (*Slot, error) {
 	if head < 0 {
 		return nil, &HeaderError{"head", "is negative"}
@@ -131,11 +138,13 @@ func (e *Env) Wrap(hd Header, head int, p *Packet) (*Slot, error) {
 		return nil, err
 	}
 	copy(s.Payload()[head:], p.Data)
+	completeSum(s.Payload()[head:], p)
 	return s, nil
 }
 
 // Relay sends a copy of p, as it is, through an interface; 0 leaves that to
-// the route. The caller has seen to the TTL.
+// the route. The caller has seen to the TTL. A checksum of TCP or UDP that p's sender
+// left to a device is computed.
 func (e *Env) Relay(ifindex int, p *Packet) error {
 	switch {
 	case !e.live:

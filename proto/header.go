@@ -67,6 +67,8 @@ func (hd *Header) check() error {
 	switch {
 	case !hd.Dst.IsValid():
 		return &HeaderError{"Dst", "is not valid"}
+	case hd.Dst.IsUnspecified():
+		return &HeaderError{"Dst", "is the unspecified address"}
 	case hd.Dst.Is4In6() || hd.Src.Is4In6():
 		return &HeaderError{"Dst", "is an IPv4-mapped IPv6 address; unmap it"}
 	case hd.Src.IsValid() && hd.Src.Is4() != hd.Dst.Is4():

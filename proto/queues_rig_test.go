@@ -47,6 +47,8 @@ type rigQueue struct {
 	onWake  func()
 
 	packet transport.Packet
+	flags  transport.Flags // of packets that arrive
+	fail   error           // what Wait returns
 }
 
 func newRig(queues int) *rig {
@@ -123,7 +125,7 @@ func (q *rigQueue) Recv(s transport.Sink, limit int) (n int, err error) {
 		}
 		q.mu.Unlock()
 		n++
-		if m := q.packet.Load(f, transport.Arrival{Time: 1, IfIndex: 1}); m != 0 {
+		if m := q.packet.Load(f, transport.Arrival{Time: 1, IfIndex: 1, Flags: q.flags}); m != 0 {
 			panic(m)
 		}
 		s.Deliver(&q.packet)
@@ -138,11 +140,11 @@ func (q *rigQueue) Wait(until time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waits++
-	for !q.woken && !q.room && len(q.in) == 0 && len(q.events) == 0 && (until.IsZero() || time.Now().Before(until)) {
+	for !q.woken && !q.room && q.fail == nil && len(q.in) == 0 && len(q.events) == 0 && (until.IsZero() || time.Now().Before(until)) {
 		q.changed.Wait()
 	}
 	q.woken, q.room = false, false
-	return nil
+	return q.fail
 }
 
 func (q *rigQueue) Wake() {

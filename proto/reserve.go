@@ -100,6 +100,7 @@ func (o *outbox) copyPacket(b *Binding, ifindex int, p *Packet) (*Slot, error) {
 		return nil, err
 	}
 	ts.Data = append(ts.Data[:0], p.Data...)
+	completeSum(ts.Data, p)
 	ts.IfIndex, ts.Frag, ts.Stamp, ts.Cookie = int32(ifindex), FragAllow, false, 0
 	if p.DontFragment() {
 		ts.Frag = FragNever // RFC 791, RFC 8200: it is not for those on the way to cut it

@@ -3,7 +3,9 @@
 package proto_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -231,4 +233,43 @@ func TestWriteBatchReportsARefusalOfTheTransport(t *testing.T) {
 	if s := c.Stats(); int(s.Sent) != len(q.packets()) || s.SendDropped[transport.TooBig] != 1 || q.slots() != 0 {
 		t.Errorf("%d sent, %d counted, %d too big, %d slots kept", len(q.packets()), s.Sent, s.SendDropped[transport.TooBig], q.slots())
 	}
+}
+
+// TestWhoWaitsForRoomLearnsThatTheTransportIsClosed has Run end by it.
+func TestWhoWaitsForRoomLearnsThatTheTransportIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(1)
+		h := rigHost(t, r, nil)
+		c := conn(t)(h.Dial(253, rigPeer, nil))
+		s := handle(t, h, 254, proto.HandlerFunc(taking)).NewSender()
+		run := started(func() error { return h.Run(context.Background()) })
+		synctest.Wait()
+		full(r.qs[0], "Commit")
+		write := started(func() error { _, err := c.Write([]byte("x")); return err })
+		if err := s.Send(proto.Header{Dst: rigPeer}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Flush(); err != proto.ErrNoSlots {
+			t.Fatal(err)
+		}
+		wait := started(func() error { return s.Wait(nil) })
+		synctest.Wait()
+		if !waiting(write) || !waiting(wait) {
+			t.Fatal("there is room")
+		}
+		r.qs[0].with(func() {
+			r.qs[0].commit = func(int) (int, error) { return 0, net.ErrClosed }
+			r.qs[0].fail = net.ErrClosed
+		})
+		if err := within(t, run, "Run goes on"); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		if err := within(t, write, "Write waits for ever"); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Write: %v", err)
+		}
+		if err := within(t, wait, "Wait does not end"); err != nil {
+			t.Errorf("Wait: %v", err)
+		}
+		s.Close()
+	})
 }

@@ -22,7 +22,9 @@ type run struct {
 // waiting, the first of them on the caller's goroutine, and a goroutine for
 // each Runner. It returns nil when ctx has ended, and an error when the
 // transport fails or is closed. All goroutines it started have ended then. The
-// handlers stay registered; Run may be called again. A callback that ends its
+// handlers stay registered; Run may be called again, and calls that wait for packets,
+// room or a state wait for that, until their deadline, or until what they are made on
+// is closed. A callback that ends its
 // goroutine (runtime.Goexit) ends Run, which then returns an error, or not at all if
 // the goroutine was the caller's. Errors: ErrRunning while
 // Run or Poll runs; ErrStepped on a transport that is driven step by step.
@@ -47,6 +49,8 @@ func (h *Host) Run(ctx context.Context) error {
 	defer func() { // also where a callback ends this goroutine (runtime.Goexit)
 		r.cancel(nil)
 		<-woken
+		h.turns.Add(1)
+		h.roomFound() // who waits for it finds a transport that is closed
 		h.mu.Lock()
 		h.run = nil
 		h.mu.Unlock()

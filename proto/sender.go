@@ -11,13 +11,15 @@ import (
 // A Sender sends packets in bulk from one goroutine, beside the loop and
 // without its lock. Packets gather until Flush, or until a batch is full.
 type Sender struct {
-	b     *Binding
-	o     outbox
-	turns uint64
+	b      *Binding
+	o      outbox
+	turns  uint64
+	closed bool
 }
 
 // NewSender returns a sender for packets of b's protocol. It may be used by one
-// goroutine at a time. It has nothing to close.
+// goroutine at a time. What waits for Flush is in memory of the transport, of which there
+// is little: who does not go on closes the Sender.
 func (b *Binding) NewSender() *Sender {
 	s := &Sender{b: b}
 	s.o.init(b.host, &b.host.queues[0].tx)
@@ -28,7 +30,7 @@ func (b *Binding) NewSender() *Sender {
 // Reserve opens a slot for a packet, as Env.Reserve does. When there is no
 // room it returns ErrNoSlots; Wait waits for some.
 func (s *Sender) Reserve(hd Header, n int) (*Slot, error) {
-	if s.b.users.Load() < 0 {
+	if s.closed || s.b.users.Load() < 0 {
 		return nil, errClosed
 	}
 	if s.o.n == 0 {
@@ -72,6 +74,13 @@ func (s *Sender) Flush() error {
 		s.o.giveBack()
 	}
 	return err
+}
+
+// Close drops, and counts, what waits for Flush, and gives the transport its memory back.
+// It is idempotent, and not needed where Flush has returned nil, or net.ErrClosed.
+func (s *Sender) Close() {
+	s.closed = true
+	s.o.drain(transport.Closed)
 }
 
 // Pending returns the number of packets that wait for Flush.

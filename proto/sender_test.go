@@ -3,6 +3,8 @@
 package proto_test
 
 import (
+	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -126,5 +128,32 @@ func TestASenderNumbersEachPacket(t *testing.T) {
 	}
 	if len(ids) != n || ids[0] {
 		t.Errorf("%d identifications of %d packets", len(ids), n)
+	}
+}
+
+// TestASenderThatIsClosedKeepsNoSlots has packets wait, and one being made.
+func TestASenderThatIsClosedKeepsNoSlots(t *testing.T) {
+	r := newRig(1)
+	h := rigHost(t, r, nil)
+	b := handle(t, h, 253, proto.HandlerFunc(taking))
+	s := b.NewSender()
+	for range 3 {
+		if err := s.Send(proto.Header{Dst: rigPeer}, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Reserve(proto.Header{Dst: rigPeer}, 1); err != nil || r.qs[0].slots() == 0 {
+		t.Fatalf("%v, %d slots", err, r.qs[0].slots())
+	}
+	s.Close()
+	s.Close()
+	if n := b.Stats().SendDropped[transport.Closed]; r.qs[0].slots() != 0 || s.Pending() != 0 || n != 3 {
+		t.Errorf("%d slots kept, %d packets pending, %d counted", r.qs[0].slots(), s.Pending(), n)
+	}
+	if err := s.Send(proto.Header{Dst: rigPeer}, nil); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Send: %v", err)
+	}
+	if err := s.Flush(); err != nil || len(r.qs[0].packets()) != 0 {
+		t.Errorf("Flush: %v, %d packets sent", err, len(r.qs[0].packets()))
 	}
 }

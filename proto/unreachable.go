@@ -15,7 +15,7 @@ import (
 // Errors of Env.Unreachable.
 var (
 	// ErrNoICMPError: no ICMP error may be sent about the packet: it is one
-	// itself, or not the first fragment, or came to or from an address that
+	// itself, or (IPv4) not the first fragment, or came to or from an address that
 	// stands for many hosts or for none (RFC 1812 section 4.3.2.7, RFC 4443
 	// section 2.4).
 	ErrNoICMPError = errors.New("proto: no ICMP error may be sent about this packet")
@@ -114,10 +114,16 @@ func (h *Host) mayComplain(p *Packet, typ, code uint8) bool {
 		return false
 	case src.Is4() && (src.As4()[0] == 0 || src.As4()[0] >= 240):
 		return false
+	case p.Fragment() && !firstFragment(p):
+		if !p.Is6() {
+			return false
+		}
+		// RFC 8200, section 4.5, has errors about these. One that is an error itself
+		// was never so long that it had to be cut.
 	case isICMPError(p):
 		return false
-	case p.Fragment() && !firstFragment(p):
-		return false
+	}
+	switch {
 	case p.Type() != transport.PacketHost || dst.IsMulticast() || links.isBroadcast(dst):
 		// RFC 4443 section 2.4 (e.3): to a group, these two may be told.
 		return p.Is6() && (typ == wire.ICMPv6PacketTooBig || typ == wire.ICMPv6ParamProblem && code == wire.ICMPv6UnknownOption)

@@ -7,5 +7,7 @@
 // tests.
 //
 // It leaves out what is not about the framework: virtual router MAC addresses,
-// several addresses per router, and accepting packets as a backup.
+// several addresses per router, and accepting packets as a backup. Over IPv4 its
+// checksum is of the message alone; keepalived 2.2.7 takes a pseudo-header into
+// account there, so that the two do not understand each other. Over IPv6 they do.
 package vrrp
