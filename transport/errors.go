@@ -28,6 +28,9 @@ type TooBigError struct {
 }
 
 func (e *TooBigError) Error() string {
+	if e.MTU == 0 {
+		return fmt.Sprintf("packet of %d bytes is larger than the MTU", e.Size)
+	}
 	return fmt.Sprintf("packet of %d bytes is larger than the MTU of %d", e.Size, e.MTU)
 }
 

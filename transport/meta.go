@@ -50,7 +50,8 @@ const (
 
 	// FlagMerged: the packet stands for several that were or will be on the
 	// wire: TCP or UDP segments that the kernel or a device has merged, or not
-	// cut yet. It may be larger than the MTU.
+	// cut yet. It may be larger than the MTU. Of UDP it is not known of all that
+	// are not: see afpacket.
 	FlagMerged Flags = 1 << 28
 )
 

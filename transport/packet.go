@@ -145,8 +145,8 @@ func (p *Packet) Truncated() bool { return p.meta&flagTruncated != 0 }
 // VLAN reports whether the frame carried a VLAN tag.
 func (p *Packet) VLAN() bool { return p.meta&FlagVLAN != 0 }
 
-// Merged reports whether the packet stands for several segments of TCP or UDP: see
-// [FlagMerged].
+// Merged reports whether the packet is known to stand for several segments of TCP or
+// UDP: see [FlagMerged].
 func (p *Packet) Merged() bool { return p.meta&FlagMerged != 0 }
 
 // Type returns to whom the link delivered the frame.

@@ -65,7 +65,7 @@ func TestAGroupIsAskedThroughAnInterface(t *testing.T) {
 	a, b := lab.Node("a"), lab.Node("b")
 	for _, args := range [][]string{{"-I", "eth0", "ff02::1"}, {"ff02::1%eth0"}} {
 		out, code := run(t, a, icmpecho(append([]string{"ping", "-c", "2", "-i", "0.1"}, args...)...))
-		if code != 0 || !strings.Contains(out, "64 bytes from "+b.Interfaces()[0].LinkLocal.String()+": icmp_seq=1") {
+		if code != 0 || !strings.Contains(out, "64 bytes from "+b.Interfaces()[0].LinkLocal.String()+"%eth0: icmp_seq=1") {
 			t.Errorf("%q: exit code %d, printed:\n%s", args, code, out)
 		}
 	}

@@ -69,6 +69,7 @@ func printStats(out io.Writer, s echo.ResponderStats) {
 		{s.Lost, "lost on purpose"},
 		{s.Held, "waiting"},
 		{s.Refused, "refused for lack of room"},
+		{s.Unsent, "could not be sent"},
 		{s.Failed, "answers failed"},
 		{s.BadChecksum, "with a bad checksum"},
 		{s.Malformed, "truncated"},

@@ -4,7 +4,10 @@ package afpacket
 
 import (
 	"errors"
+	"net/netip"
+	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -56,5 +59,32 @@ func BenchmarkSend(b *testing.B) {
 				b.ReportMetric(float64(cpuTime()-start)/float64(b.N), "cpu-ns/packet")
 			})
 		}
+	}
+}
+
+// BenchmarkSendBesideNeighboursAskedFor sends to a host that answers while packets wait
+// for others that do not, for less than the three seconds until they are given up.
+func BenchmarkSendBesideNeighboursAskedFor(b *testing.B) {
+	for _, dead := range []int{0, 200} {
+		b.Run(strconv.Itoa(dead), func(b *testing.B) {
+			lab := netlab.Test(b, netlab.Pair())
+			from, to := lab.Node("a"), lab.Node("b")
+			open(b, to, Config{V4: true, Ring: None, RcvBuf: 2304}, 253)
+			tr := open(b, from, Config{V4: true, Ring: None})
+			p := between(from, to, false, make([]byte, 26))
+			mustSend(b, tr, p)
+			for end := time.Now().Add(10 * time.Second); tr.Stats().Sent == 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					b.Fatal("the neighbour does not answer")
+				}
+			}
+			for addr := netip.MustParseAddr("10.77.1.50"); dead > 0; dead-- {
+				mustSend(b, tr, packet(from.Addr4(), addr, nil))
+				addr = addr.Next()
+			}
+			for b.Loop() {
+				mustSend(b, tr, p)
+			}
+		})
 	}
 }

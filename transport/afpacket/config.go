@@ -3,6 +3,7 @@
 package afpacket
 
 import (
+	"math"
 	"net"
 	"time"
 
@@ -133,8 +134,8 @@ type Config struct {
 	Batch int
 
 	// RcvBuf is the size in bytes of a socket's receive queue, without a ring, as
-	// SO_RCVBUF of getsockopt(2) counts it. 0 means 4 MiB, or as much as the system
-	// grants; negative means the system's default.
+	// SO_RCVBUF of getsockopt(2) counts it, less than 2 GiB. 0 means 4 MiB, or as much as
+	// the system grants; negative means the system's default.
 	RcvBuf int
 
 	// SndBuf is the size in bytes of each send buffer, counted likewise. 0 and
@@ -143,7 +144,8 @@ type Config struct {
 
 	// Lock, if not empty, are the only protocols that can be bound. The
 	// sockets get a filter for them that nobody can change any more
-	// (SO_LOCK_FILTER). Destination addresses are looked at after the filter.
+	// (SO_LOCK_FILTER), nor what ByProgram spreads by. Destination addresses are looked
+	// at after the filter.
 	Lock []uint8
 
 	// NetNS is the path of the network namespace to open sockets in, such as
@@ -207,6 +209,8 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, unsupported("a transmit ring with cooked sockets")
 	case d.Queues < 1 || d.Queues > maxQueues:
 		return d, configError("Queues is not in 1 to 256")
+	case d.RcvBuf > math.MaxInt32 || d.SndBuf > math.MaxInt32: // the kernel takes an int
+		return d, configError("RcvBuf or SndBuf is 2 GiB or more")
 	case d.BlockSize < 0 || d.BlockSize > maxBlock || d.Blocks < 0 || d.RetireTimeout < 0:
 		return d, configError("a ring's size or time is out of range")
 	}

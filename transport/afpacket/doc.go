@@ -42,25 +42,41 @@
 // Frames larger than the MTU are delivered like any other: several segments of TCP
 // or UDP that a device or the kernel has merged, or not cut yet, which
 // Packet.Merged tells, or datagrams that Config.Defrag has it
-// reassemble. Packets from this machine, of containers for instance, may
-// have a checksum that was left to the device; Packet.Checksum tells. Packets
-// that did not fit a V2 frame or a V3 block are dropped as malformed, as truncated.
+// reassemble. Segments of UDP that fit the MTU together come as one packet of which
+// Packet.Merged is false: the kernel says nothing of them. Packets from this machine,
+// of containers for instance, may have a checksum that was left to the device;
+// Packet.Checksum tells. Packets that did not fit a V2 frame or a V3 block are dropped
+// as malformed, as truncated.
 //
 // # Sending
 //
 // Packets go out as they are given. The kernel's route through the interface
 // decides on the next hop and the MTU, its neighbour table on the hardware address;
 // see packages protean/transport/route and protean/transport/neigh. Packets above
-// the MTU are refused with a *[transport.TooBigError], IPv6 packets without a route
-// with a *[net.OpError]. Asked about one interface, the kernel takes an IPv4 destination
-// without a route to be on its link: such a packet waits for a neighbour that does not
-// answer.
+// the MTU are refused with a *[transport.TooBigError], IPv6 packets without a route through
+// the interface with a *[net.OpError]. IPv4 packets without one are taken to be to a host
+// on its link, unless a route refuses them or the address is one of this host's: so does the
+// kernel with a socket that is bound to an interface. Transport.Route says that there is
+// no route.
 //
 // A packet to a neighbour that is being looked for is accepted, and waits: up to
-// 128 for each neighbour, another one is refused with ENOBUFS, and 1024 in a queue.
+// 128 for each neighbour, and 1024 in a queue; another one is refused with ENOBUFS, and
+// what is behind it to other neighbours goes. When the neighbour answers, they go the
+// same way as others, in the order of Commit: behind what waits in a transmit ring, and
+// until there is room for them, Commit returns [transport.ErrNoSlots] for packets to
+// that neighbour, and behind a ring to all.
 // If nobody answers within some seconds, they are counted as Stats.Unsent, and for
 // each there is an event with EHOSTUNREACH; until the kernel tries again, packets
-// there are refused with that. Close waits for a second for such packets.
+// there are refused with that. Close waits for a second for such packets, of
+// all queues.
+//
+// In a transmit ring, packets that were accepted wait for room at the device, too, and
+// for a link that went down meanwhile. They are tried again two milliseconds later, or
+// after 100 with the link down, also if nobody calls anything; Close counts them among
+// those that it waits for.
+//
+// The interface's hardware address and MTU are followed, also by who only sends: a
+// moment after they have changed, when the kernel has announced it.
 //
 // # Addresses that the kernel does not own
 //

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -33,6 +32,8 @@ type hopState uint8
 const (
 	hopReady   hopState = iota + 1
 	hopWaiting          // its hardware address is being asked for
+	hopUnasked          // it is not, since so many others are
+	hopFull             // there is no room for packets that have to go first
 	hopFailed           // it does not answer
 )
 
@@ -66,7 +67,7 @@ func (h *hops) close() {
 func (h *hops) changed(via netip.Addr, ifindex int) {
 	if ifindex == h.t.link.index {
 		for _, q := range h.t.queues {
-			q.tx.held.settle()
+			q.tx.held.changed(via)
 		}
 	}
 }
@@ -78,8 +79,10 @@ func (h *hops) neighbour(via netip.Addr) (wire.MAC, hopState) {
 	case err == nil:
 		mac, _ := a.MAC()
 		return mac, hopReady
-	case errors.Is(err, neigh.ErrPending), errors.Is(err, neigh.ErrFull):
+	case errors.Is(err, neigh.ErrPending):
 		return wire.MAC{}, hopWaiting
+	case errors.Is(err, neigh.ErrFull):
+		return wire.MAC{}, hopUnasked
 	}
 	return wire.MAC{}, hopFailed
 }
@@ -107,6 +110,9 @@ func (h *hops) generation() (routes, neighs uint64) {
 func (h *hops) find(dst netip.Addr) (hop, error) {
 	t := h.t
 	r, err := h.lookup(dst)
+	if err != nil && h.onLink(dst, err) {
+		r, err = route.Route{Type: route.Unicast, Route: transport.Route{NextHop: dst, IfIndex: t.link.index}}, nil
+	}
 	if err != nil {
 		return hop{}, routeError("write", dst, err)
 	}
@@ -120,15 +126,34 @@ func (h *hops) find(dst netip.Addr) (hop, error) {
 	case r.IfIndex != t.link.index: // an address of this host, which is reached by its loopback interface
 		return hop{}, writeError(dst, "route", unix.ENETUNREACH)
 	default:
-		if to.mac, to.state = h.neighbour(to.via); to.state == hopFailed {
+		switch to.mac, to.state = h.neighbour(to.via); to.state {
+		case hopFailed:
 			return hop{}, writeError(dst, "neighbour "+to.via.String(), unix.EHOSTUNREACH)
+		case hopUnasked: // nobody would tell when that changes
+			return hop{}, writeError(dst, "neighbour "+to.via.String(), unix.ENOBUFS)
 		}
 	}
 	return to, nil
 }
 
+// onLink reports whether packets to dst go to the link although there is no route
+// through the interface, which err says: where the kernel would send them of a socket that
+// is bound to the interface. Who answers from an address that is not the interface's,
+// which may have none, has no route to whom he answers.
+func (h *hops) onLink(dst netip.Addr, err error) bool {
+	var e *route.Error
+	if !dst.Is4() || !errors.As(err, &e) || e.Type != route.NoRoute {
+		return false
+	}
+	r, err := h.routes.Lookup(dst, 0)
+	if err == nil {
+		return r.Type == route.Unicast // else it is an address of this host
+	}
+	return errors.As(err, &e) && e.Type == route.NoRoute // else routes are to keep packets back
+}
+
 // Route implements [transport.Router] with the kernel's routes through the
-// transport's interface.
+// transport's interface. Where there is none, IPv4 packets may be sent all the same.
 func (t *Transport) Route(dst netip.Addr, ifindex int) (transport.Route, error) {
 	if !t.calls.Enter() {
 		return transport.Route{}, net.ErrClosed
@@ -190,22 +215,16 @@ func (t *Transport) up() bool {
 // flags returns what the kernel says of the interface, IFF_UP and so on of
 // netdevice(7), whatever its name is by now. It fails if it is gone.
 func (t *Transport) flags() (flags uint16, ok bool) {
-	ifr, err := unix.NewIfreq(t.cfg.Interface)
-	if err != nil {
+	ifr, ok := t.ioctl(unix.SIOCGIFFLAGS)
+	if !ok {
 		return 0, false
-	}
-	ifr.SetUint32(uint32(t.link.index))
-	for _, call := range []uintptr{unix.SIOCGIFNAME, unix.SIOCGIFFLAGS} { // the one has the name filled in for the other
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(t.member.packet), call, uintptr(unsafe.Pointer(ifr)))
-		if errno != 0 {
-			return 0, false
-		}
 	}
 	return ifr.Uint16(), true
 }
 
-// sendOne sends one packet by itself, not through the socket that sends the
-// others: that ignores what is not in its ring, if it has one.
+// sendOne sends one packet by itself, through the socket that sends the others, so
+// that it goes the same way; with a ring, through the one that goes around it, since
+// the ring's ignores what is not in it.
 func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
 	protocol := protocolOf(packet)
 	to := &unix.SockaddrLinklayer{Protocol: sockio.NetworkOrder(protocol), Ifindex: q.t.link.index, Halen: q.t.addressLen()}
@@ -216,7 +235,7 @@ func (q *queue) sendOne(packet []byte, mac wire.MAC) unix.Errno {
 		putHeader(&h, mac, q.t.policy.Load().source(packet, q.t.hardwareAddr()), protocol)
 		parts = [][]byte{h[:], packet}
 	}
-	_, err := unix.SendmsgBuffers(q.t.member.packet, parts, nil, to, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	_, err := unix.SendmsgBuffers(q.tx.fd, parts, nil, to, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	if err == nil {
 		return 0
 	}

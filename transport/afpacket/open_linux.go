@@ -116,10 +116,12 @@ func (t *Transport) start() error {
 				return callError("open", "bind", err)
 			}
 			pendingError(s.fd) // ENETDOWN if the interface is down, which the status tells
-			if t.cfg.Queues == 1 && !t.cfg.Defrag {
-				continue
+			if t.cfg.Queues > 1 || t.cfg.Defrag {
+				if err := f.join(t, s.fd); err != nil {
+					return err
+				}
 			}
-			if err := f.join(t, s.fd); err != nil {
+			if err := t.lock(s.fd); err != nil {
 				return err
 			}
 		}

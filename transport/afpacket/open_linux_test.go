@@ -4,9 +4,11 @@ package afpacket
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -189,6 +191,61 @@ func TestALockedFilterStays(t *testing.T) {
 	w.write(w.peer, typeIPv4, packetOf(254, a.Addr4(), b.Addr4(), []byte("bound later")))
 	if p := receive(t, tr, 1)[0]; string(p.Payload()) != "bound later" {
 		t.Errorf("received %q", p.Payload())
+	}
+}
+
+// TestALockedGroupHasItsProgram has a program spread over locked sockets. It stays,
+// as the filters do.
+func TestALockedGroupHasItsProgram(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	w := tap(t, a, b)
+	tr := open(t, b, Config{Lock: []uint8{253}, Queues: 2, Spread: ByProgram, Fanout: filter.Fanout{Payload: true}}, 253)
+	const n = 64
+	for i := range byte(n) {
+		w.write(w.peer, typeIPv4, between(a, b, false, []byte{i, i * 7, i * 31, i, 0}))
+	}
+	receive(t, tr, n)
+	for i, q := range tr.queues {
+		if q.rx.delivered+q.rx.taken == 0 {
+			t.Errorf("queue %d has received nothing", i)
+		}
+		for _, s := range q.sources {
+			if err := filter.Attach(s.fd, filter.None()); !errors.Is(err, unix.EPERM) {
+				t.Errorf("replacing the filter: %v", err)
+			}
+			if err := filter.AttachFanout(s.fd, filter.None()); !errors.Is(err, unix.EPERM) {
+				t.Errorf("replacing the program: %v", err)
+			}
+		}
+	}
+}
+
+// TestBuffersAreAsLargeAsTheKernelCounts asks for the largest there are, and for
+// larger ones.
+func TestBuffersAreAsLargeAsTheKernelCounts(t *testing.T) {
+	n := netlab.Test(t, netlab.Pair()).Node("a")
+	tr := open(t, n, Config{Ring: None, RcvBuf: math.MaxInt32, SndBuf: math.MaxInt32})
+	for _, o := range []struct{ fd, name int }{{tr.queues[0].sources[0].fd, unix.SO_RCVBUF}, {tr.queues[0].tx.fd, unix.SO_SNDBUF}} {
+		if got, err := unix.GetsockoptInt(o.fd, unix.SOL_SOCKET, o.name); err != nil || got < math.MaxInt32/2 {
+			t.Errorf("option %d is %d, %v", o.name, got, err)
+		}
+	}
+	if strconv.IntSize == 32 {
+		return
+	}
+	more := math.MaxInt32
+	more++
+	for _, c := range []Config{{RcvBuf: more}, {SndBuf: more}, {RcvBuf: math.MaxInt}, {SndBuf: math.MaxInt}} {
+		c.Interface, c.NetNS, c.Ring = "eth0", n.NetNS(), None
+		tr, err := Open(&c)
+		if err == nil {
+			tr.Close()
+		}
+		var bad *ConfigError
+		if !errors.As(err, &bad) {
+			t.Errorf("buffers of %d and %d bytes: %v", c.RcvBuf, c.SndBuf, err)
+		}
 	}
 }
 

@@ -109,8 +109,8 @@ func (q *queue) poll(d time.Duration) bool {
 			}
 		}
 	}
-	q.tx.held.settle()
 	q.tx.ring.again(q)
+	q.tx.held.again()
 	return q.due()
 }
 

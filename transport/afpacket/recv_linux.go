@@ -183,7 +183,9 @@ func (q *queue) take(f *frame) bool {
 
 // merged reports whether a packet of so many bytes is several segments. The kernel
 // says so of TCP (TP_STATUS_GSO_TCP). It does not of UDP, whose checksum in such
-// packets was verified, or left to a device.
+// packets was verified, or left to a device: so may be those of one datagram, from
+// which several that fit the MTU together cannot be told. Only a header in front of
+// each packet says it (PACKET_VNET_HDR), which would be in the way of all others.
 func (q *queue) merged(status uint32, size int) bool {
 	if status&ring.StatusGSOTCP != 0 {
 		return true
@@ -217,6 +219,7 @@ func (q *queue) tell(s transport.Sink) {
 func (q *queue) tellLinks(s transport.Sink) {
 	t, r := q.t, &q.rx
 	t.refresh()
+	t.followed.Store(0) // which may have known it better
 	t.links.Changes(func(f *transport.Interface) {
 		if f.Index != t.link.index {
 			return

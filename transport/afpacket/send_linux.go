@@ -53,6 +53,7 @@ func (q *queue) Commit(b *transport.Batch, n int) (sent int, err error) {
 	n = max(n, 0)
 	x.give(b.Slots[n:])
 	b.Truncate(n)
+	q.t.follow()
 	x.source, x.policy, x.now = q.t.hardwareAddr(), q.t.policy.Load(), sysmon.Now()
 	x.last.fresh, x.last.most = false, 0
 	var out outcome
@@ -241,11 +242,7 @@ func (q *queue) sendError(s *transport.Slot, errno unix.Errno) error {
 		q.tryLater()
 		return transport.ErrNoSlots
 	case unix.EMSGSIZE:
-		e := &transport.TooBigError{Size: len(s.Data)}
-		if f := q.t.status.Load(); f != nil {
-			e.MTU = f.MTU
-		}
-		return e
+		return q.t.tooBig(len(s.Data))
 	case unix.ENXIO:
 		q.t.interfaceGone()
 	}

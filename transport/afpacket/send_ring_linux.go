@@ -30,6 +30,9 @@ type ringSender struct {
 	tx   *ring.Tx   // nil without a ring; set by open only
 	down error      // what keeps the kernel from sending, if it lasts
 	full stall
+
+	timer *time.Timer // that kicks, made when it is needed first
+	later bool        // it may be running
 }
 
 const (
@@ -192,17 +195,23 @@ func (s *ringSender) kick(q *queue) {
 	s.down = nil
 	switch {
 	case err == nil:
+		s.noKickLater()
 	case errors.Is(err, unix.ENXIO):
 		s.down = err
+		s.noKickLater()
 		q.t.interfaceGone()
 	case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENOBUFS) && !q.t.carrier():
 		s.down = err
+		if s.tx.Waiting() {
+			s.kickLater(q, kickDownAfter)
+		}
 	default: // the device or the socket has no room now
 		if sent, _ := s.tx.Sent(); errors.Is(err, unix.ENOBUFS) && s.full.lasts(sent) {
 			s.tx.GiveUp()
 			s.tx.Kick() // the next one tells what is left
 		}
 		q.tryLater()
+		s.kickLater(q, kickAfter)
 	}
 	s.count(q)
 }
@@ -214,7 +223,7 @@ func (s *ringSender) count(q *queue) {
 }
 
 // again has packets sent that the kernel had no room for. It is called when
-// that may have changed, and before statistics are read.
+// that may have changed, by the timer, and before statistics are read.
 func (s *ringSender) again(q *queue) {
 	if s.tx == nil {
 		return
@@ -228,14 +237,16 @@ func (s *ringSender) again(q *queue) {
 	}
 }
 
-// drain waits until everything is sent, for a while, and counts the rest.
-func (s *ringSender) drain(q *queue) {
+// drain waits until everything is sent, for as long as until the given time, and
+// counts the rest.
+func (s *ringSender) drain(q *queue, end time.Time) {
 	if s.tx == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	left := s.tx.Drain(time.Now().Add(closePatience))
+	s.noKickLater()
+	left := s.tx.Drain(end)
 	s.count(q)
 	q.stats.addUnsent(uint64(left))
 }

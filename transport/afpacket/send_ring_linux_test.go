@@ -197,8 +197,8 @@ func TestARingIsRescuedWhileSlotsAreHeld(t *testing.T) {
 		b.Slots[i].Data = append(b.Slots[i].Data, between(r.a, r.b, false, make([]byte, size))...)
 		b.Slots[i].Frag = transport.FragProbe // past what is known of the path
 	}
-	if n, err := r.q.Commit(&b, 3); n != 3 || err != nil {
-		t.Fatalf("Commit: %d, %v", n, err)
+	if n, err := intoRing(r.ta.queues[0], b.Slots); n != 3 || err != nil { // Commit could hear of the MTU first
+		t.Fatalf("%d are in the ring, %v", n, err)
 	}
 	for i := range held.Slots {
 		held.Slots[i].Data = append(held.Slots[i].Data, between(r.a, r.b, false, make([]byte, 300+i))...)
@@ -287,22 +287,9 @@ func TestARingGoesOnWhenTheLinkIsUp(t *testing.T) {
 	if err := a.SetLink("eth0", false); err != nil {
 		t.Fatal(err)
 	}
-	for i, q := range ta.queues {
-		s := &q.tx.ring
-		s.mu.Lock()
-		k := s.tx.Reserve()
-		p := between(a, b, false, []byte{byte(i)})
-		frame := s.tx.Data(k)[:headerLen+len(p)]
-		copy(frame[headerLen:], p)
-		putHeader((*[headerLen]byte)(frame), wire.MAC(b.Interfaces()[0].HardwareAddr), ta.hardwareAddr(), protocol4)
-		if err := s.tx.Request(k, len(frame)); err != nil {
-			t.Error(err)
-		}
-		s.kick(q)
-		if !errors.Is(s.down, unix.ENETDOWN) {
-			t.Errorf("queue %d, with the link down: %v", i, s.down)
-		}
-		s.mu.Unlock()
+	for _, q := range ta.queues {
+		q.tx.ring.timer = time.AfterFunc(time.Hour, func() {}) // so that it is the announcement
+		leaveInRing(t, q, a, b)
 	}
 	var loops sync.WaitGroup
 	for _, q := range ta.Queues() {
@@ -321,6 +308,35 @@ func TestARingGoesOnWhenTheLinkIsUp(t *testing.T) {
 	loops.Wait()
 }
 
+// leaveInRing leaves a packet from a to b in a queue's ring, with the link down.
+func leaveInRing(t *testing.T, q *queue, a, b *netlab.Node) {
+	t.Helper()
+	s := &q.tx.ring
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.tx.Reserve()
+	p := between(a, b, false, []byte{byte(q.index)})
+	frame := s.tx.Data(k)[:headerLen+len(p)]
+	copy(frame[headerLen:], p)
+	putHeader((*[headerLen]byte)(frame), wire.MAC(b.Interfaces()[0].HardwareAddr), q.t.hardwareAddr(), protocol4)
+	if err := s.tx.Request(k, len(frame)); err != nil {
+		t.Error(err)
+	}
+	s.kick(q)
+	if !errors.Is(s.down, unix.ENETDOWN) {
+		t.Errorf("queue %d, with the link down: %v", q.index, s.down)
+	}
+}
+
+// intoRing is what Commit does once.
+func intoRing(q *queue, slots []transport.Slot) (taken int, err error) {
+	x, s := &q.tx, &q.tx.ring
+	x.source, x.policy, x.now = q.t.hardwareAddr(), q.t.policy.Load(), sysmon.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue(q, slots)
+}
+
 // TestAKickIsForAsManyBytesAsPackets has the longest packets there are in the ring:
 // the runtime is not told of a kick, and cannot stop the world meanwhile.
 func TestAKickIsForAsManyBytesAsPackets(t *testing.T) {
@@ -337,11 +353,7 @@ func TestAKickIsForAsManyBytesAsPackets(t *testing.T) {
 	for i := range batch.Slots {
 		batch.Slots[i].Data = append(batch.Slots[i].Data, p...)
 	}
-	q.tx.source, q.tx.policy, q.tx.now = tr.hardwareAddr(), tr.policy.Load(), sysmon.Now()
-	s := &q.tx.ring
-	s.mu.Lock()
-	taken, err := s.queue(q, batch.Slots)
-	s.mu.Unlock()
+	taken, err := intoRing(q, batch.Slots)
 	if taken != 2 || err != nil {
 		t.Errorf("%d of %d packets in a kick, %v", taken, n, err)
 	}

@@ -173,12 +173,17 @@ func (t *Transport) prepare(s *source) error {
 	if err := opError("open", filter.Attach(s.fd, t.program(t.policy.Load()))); err != nil {
 		return err
 	}
-	if len(t.cfg.Lock) > 0 {
-		if err := opError("open", filter.Lock(s.fd)); err != nil {
-			return err
-		}
-	}
 	return s.init(t)
+}
+
+// lock has a socket's filter stay, with Config.Lock. The program of its fanout group
+// has to be there: the kernel takes none from a socket that is locked
+// (fanout_set_data_cbpf in net/packet/af_packet.c).
+func (t *Transport) lock(fd int) error {
+	if len(t.cfg.Lock) == 0 {
+		return nil
+	}
+	return opError("open", filter.Lock(fd))
 }
 
 func (t *Transport) promiscuous(fd int) error {

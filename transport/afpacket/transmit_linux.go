@@ -193,8 +193,11 @@ func (x *transmitter) find(t *Transport, dst netip.Addr) (*hop, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.held.before(h.via) {
+	switch x.held.before(h.via) {
+	case hopWaiting:
 		h.state = hopWaiting
+	case hopFull:
+		return nil, transport.ErrNoSlots
 	}
 	*l = hopAt{dst: dst, hop: h, fresh: true, since: x.now, routes: routes, neighs: neighs}
 	x.setHeader(l)
@@ -214,5 +217,5 @@ func (x *transmitter) setHeader(l *hopAt) {
 // a new one.
 func (x *transmitter) holds(t *Transport, l *hopAt) bool {
 	routes, neighs := t.hops.generation()
-	return l.routes == routes && l.neighs == neighs && x.now-l.since < hopLife && !x.held.before(l.hop.via)
+	return l.routes == routes && l.neighs == neighs && x.now-l.since < hopLife && x.held.before(l.hop.via) == hopReady
 }

@@ -5,6 +5,7 @@ package afpacket
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,8 @@ type Transport struct {
 	policy atomic.Pointer[policy]
 	status atomic.Pointer[transport.Interface] // as it was seen last; never changed
 	gone   atomic.Pointer[error]               // the interface is, for good
+
+	followed atomic.Uint64 // the routes' generation at which sending has looked at status last, 0: at none
 
 	// mu guards what follows. It is never held during a callback or while
 	// waiting for another call.
@@ -123,7 +126,8 @@ func (t *Transport) err() error {
 }
 
 // Close implements [transport.Transport]. Packets that wait for a neighbour's
-// address are given a second to be sent. The error is always nil.
+// address, or in a transmit ring for room, are given a second to be sent, all of them
+// together. The error is always nil.
 func (t *Transport) Close() error {
 	t.closeOnce.Do(func() {
 		t.calls.Close()
@@ -134,9 +138,7 @@ func (t *Transport) Close() error {
 		for _, b := range t.bound {
 			b.guard.Close()
 		}
-		for _, q := range t.queues {
-			q.drain()
-		}
+		t.drain()
 		// Closing a packet socket waits until no processor is receiving for it
 		// (synchronize_net in net/packet/af_packet.c), some milliseconds that all
 		// sockets may as well wait at once.
@@ -152,4 +154,14 @@ func (t *Transport) Close() error {
 		t.ns.Close()
 	})
 	return nil
+}
+
+// drain sends what still waits in any queue, for a second.
+func (t *Transport) drain() {
+	end := time.Now().Add(closePatience)
+	var queues sync.WaitGroup
+	for _, q := range t.queues {
+		queues.Go(func() { q.drain(end) })
+	}
+	queues.Wait()
 }

@@ -24,8 +24,9 @@ const (
 // for IPv4), and of rules. The caller holds mu.
 func (a *asker) regions(gen uint64, until int64) (*regions, error) {
 	g := &regions{gen: gen, until: until, apart: make(map[[8]byte]bool)}
-	g.add(netip.PrefixFrom(netip.IPv4Unspecified(), 0))
-	g.add(netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+	for _, p := range always() {
+		g.add(p)
+	}
 	g.apart[[8]byte{}] = true // ::1, and prefixes with labels of their own (RFC 6724, section 2.1)
 	n := 0
 	prefix := func(body []byte, header int, dst uint16) bool {
@@ -75,6 +76,19 @@ func (a *asker) regions(gen uint64, until int64) (*regions, error) {
 		})
 	}
 	return g, err
+}
+
+// always are the prefixes that tell IPv4 destinations apart whatever the routes
+// (ip_route_output_key_hash_rcu in net/ipv4/route.c): groups, all hosts, and the address
+// that stands for this host. The rest of each family has a region, too.
+func always() []netip.Prefix {
+	v4 := func(a, b, c, d byte, bits int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{a, b, c, d}), bits)
+	}
+	return []netip.Prefix{
+		v4(0, 0, 0, 0, 0), v4(0, 0, 0, 0, 32), v4(224, 0, 0, 0, 4), v4(255, 255, 255, 255, 32),
+		netip.PrefixFrom(netip.IPv6Unspecified(), 0),
+	}
 }
 
 // own sets the destinations apart that have more than 64 bits in common with an

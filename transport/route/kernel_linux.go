@@ -98,21 +98,14 @@ func (a *asker) ask(dst netip.Addr, ifindex int) (r Route, shared bool, err erro
 	if gen := a.k.Generation(); a.gen != gen {
 		a.gen, a.links = gen, make(map[int]mtus)
 	}
-	header := make([]byte, unix.SizeofRtMsg)
-	header[0], header[1] = rtnl.Family(dst), uint8(dst.BitLen())
-	answer, err := rtnl.Execute(a.conn, unix.RTM_GETROUTE, 0, header, func(ae *netlink.AttributeEncoder) {
-		ae.Bytes(unix.RTA_DST, dst.AsSlice())
-		if ifindex != 0 {
-			ae.Uint32(unix.RTA_OIF, uint32(ifindex))
-		}
-	})
+	answer, err := a.exchange(dst, ifindex)
+	if err == nil && assumed(answer, dst) {
+		answer, err = a.own(answer, dst)
+	}
 	if err != nil {
 		return Route{}, true, refusal(dst, err)
 	}
-	if len(answer) == 0 {
-		return Route{}, true, &Error{dst, NoRoute}
-	}
-	r, shared, err = parse(answer[0].Data, dst)
+	r, shared, err = parse(answer, dst)
 	if err != nil {
 		return Route{}, shared, err
 	}
@@ -129,6 +122,26 @@ func (a *asker) ask(dst netip.Addr, ifindex int) (r Route, shared bool, err erro
 	}
 	r.MTU = min(r.MTU, maxPacket(dst))
 	return r, shared, nil
+}
+
+// exchange asks for a route and returns the body of the answer; it is empty if there
+// is none.
+func (a *asker) exchange(dst netip.Addr, ifindex int) ([]byte, error) {
+	header := make([]byte, unix.SizeofRtMsg)
+	header[0], header[1] = rtnl.Family(dst), uint8(dst.BitLen())
+	if dst.Is4() {
+		binary.NativeEndian.PutUint32(header[8:], unix.RTM_F_LOOKUP_TABLE) // see assumed
+	}
+	answer, err := rtnl.Execute(a.conn, unix.RTM_GETROUTE, 0, header, func(ae *netlink.AttributeEncoder) {
+		ae.Bytes(unix.RTA_DST, dst.AsSlice())
+		if ifindex != 0 {
+			ae.Uint32(unix.RTA_OIF, uint32(ifindex))
+		}
+	})
+	if err != nil || len(answer) == 0 {
+		return nil, err
+	}
+	return answer[0].Data, nil
 }
 
 // refusal turns the errno by which the kernel tells the type of a route into

@@ -128,20 +128,6 @@ func TestRoutesThatRefuse(t *testing.T) {
 	}
 }
 
-// TestADestinationWithoutARoute asks about one interface, which is what a host does that
-// sends through it.
-func TestADestinationWithoutARoute(t *testing.T) {
-	a := netlab.Test(t, netlab.Pair()).Node("a")
-	k, link := open(t, a), a.Interfaces()[0].Index
-	if r, err := k.Lookup(addr("10.9.0.1"), link); err != nil || r.NextHop != addr("10.9.0.1") || r.IfIndex != link {
-		t.Errorf("IPv4: %+v, %v", r, err)
-	}
-	var e *route.Error
-	if r, err := k.Lookup(addr("fd99::1"), link); !errors.As(err, &e) || e.Type != route.NoRoute {
-		t.Errorf("IPv6: %+v, %v", r, err)
-	}
-}
-
 // What is remembered is given up when the kernel says so, and not after a time:
 // here that is an hour.
 func TestChangesAreFollowed(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 
 // Regions let many destinations share an answer, for who sends to each of a
 // million once. A region is the set of destinations with the same longest
-// prefix among those of all routes in all tables, of all rules, and of what the
-// kernel has learnt about single destinations. Prefixes nest, so that two
-// destinations of a region match the same routes and rules; what the kernel
-// answers for the one holds for the other, but for what is said in [share] and
-// in [asker].ask. Nothing of what routes mean is interpreted here.
+// prefix among those of all routes in all tables, of all rules, of what the
+// kernel has learnt about single destinations, and of [always]. Prefixes nest,
+// so that two destinations of a region match the same routes and rules; what the
+// kernel answers for the one holds for the other, but for what is said in [share]
+// and in [asker].ask. Nothing of what routes mean is interpreted here.
 //
 // They belong to one generation, and are as short-lived as a single answer.
 type regions struct {

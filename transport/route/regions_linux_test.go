@@ -130,6 +130,9 @@ func TestSharedAnswersAreTheKernels(t *testing.T) {
 		add(t, a, c)
 		near = append(near, netip.MustParsePrefix(c.dst))
 	}
+	for _, p := range []string{"0.0.0.0/32", "224.0.0.0/24", "239.0.0.0/8", "255.255.255.255/32", "ff02::/16"} {
+		near = append(near, netip.MustParsePrefix(p)) // groups and others that need no route
+	}
 	for _, p := range []string{"20.0.0.0/14", "50.1.0.0/16", "fd20::/32", "fd50:1::/32"} {
 		addRule(t, a, p, 99)
 		near = append(near, netip.MustParsePrefix(p))

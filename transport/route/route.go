@@ -12,8 +12,9 @@ import (
 
 // A Finder knows the way to a destination. ifindex restricts the answer to an
 // interface; 0 leaves it to the routes. A zone in dst does not count. The error
-// is an *[Error] when there is no way. Linux takes an IPv4 destination without a route to
-// be on the link of an interface that is given. Lookup is safe for concurrent use.
+// is an *[Error] when there is no way. A host on the link of an interface needs a route
+// through it, too, that of the interface's address or one added for it; groups and
+// 255.255.255.255 need none if the interface is given. Lookup is safe for concurrent use.
 type Finder interface {
 	Lookup(dst netip.Addr, ifindex int) (Route, error)
 }

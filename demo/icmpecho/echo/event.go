@@ -26,7 +26,7 @@ type Event struct {
 	Seq  uint64    // number of the request, from 1; its low 16 bits are on the wire
 
 	// From is who answered, or who reported an error; not valid for errors of
-	// this host.
+	// this host. A link-local address of IPv6 has its interface as its zone.
 	From netip.Addr
 
 	// Of a reply:

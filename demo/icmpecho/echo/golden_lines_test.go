@@ -58,7 +58,7 @@ PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data.
 
 --- 10.0.0.2 ping statistics ---
 4 packets transmitted, 0 received, +3 late, 100% packet loss, time 4500ms
- pipe 3`,
+pipe 3`,
 
 	"answers out of order": `
 PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data.

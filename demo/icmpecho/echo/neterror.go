@@ -48,6 +48,7 @@ func (p *Pinger) failed(env *proto.Env, n uint64, ne *proto.NetworkError) {
 		p.window.set(n, failed)
 	}
 	p.latest = p.now(env)
-	p.event = Event{Kind: EventError, Time: env.Now(), Seq: n, From: ne.Offender, Err: *ne}
+	from := p.zones.of(env, ne.Offender, p.out) // a link-local one is on the link that requests go out by
+	p.event = Event{Kind: EventError, Time: env.Now(), Seq: n, From: from, Err: *ne}
 	p.report()
 }

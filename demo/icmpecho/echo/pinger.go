@@ -19,6 +19,8 @@ type Pinger struct {
 
 	dst     netip.Addr // Config.Dst without a zone
 	src     netip.Addr // not valid: the host chooses
+	out     int        // interface that requests go out by, 0 if not known
+	zones   zones
 	dialect *dialect
 
 	start  time.Time // of the first request; send times count from here
@@ -75,7 +77,7 @@ func (p *Pinger) Start(env *proto.Env) error {
 	if err := c.withDefaults(); err != nil {
 		return err
 	}
-	p.src = c.Src
+	p.src, p.out = c.Src, c.IfIndex
 	err := p.findSource(env)
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !c.Dst.IsMulticast() && c.Dst.Zone() == "" {
 		return err
@@ -114,6 +116,10 @@ func (c *Config) rerouteEvery() time.Duration { return c.Interval * (5*time.Seco
 func (p *Pinger) findSource(env *proto.Env) error {
 	c := &p.Config
 	r, err := env.Route(c.Dst, c.IfIndex)
+	p.zones = zones{} // an interface may have got another name
+	if r.IfIndex != 0 {
+		p.out = r.IfIndex
+	}
 	if err == nil && !c.Src.IsValid() && r.Src.IsValid() && r.Src.Is4() == c.Dst.Is4() {
 		p.src = r.Src.WithZone("")
 	}

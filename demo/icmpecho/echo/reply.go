@@ -45,8 +45,9 @@ func (p *Pinger) reply(env *proto.Env, pkt *proto.Packet, m []byte) error {
 	}
 	data := m[headerLen:]
 	e := &p.event
-	*e = Event{Kind: EventReply, From: pkt.Src(), Bytes: len(m), TTL: pkt.TTL(), TTLKnown: pkt.Known(transport.FieldTTL)}
-	e.Foreign = e.From != p.dst && !p.dst.IsMulticast()
+	from := pkt.Src()
+	*e = Event{Kind: EventReply, From: p.zones.of(env, from, int(pkt.IfIndex)), Bytes: len(m), TTL: pkt.TTL(), TTLKnown: pkt.Known(transport.FieldTTL)}
+	e.Foreign = from != p.dst && !p.dst.IsMulticast()
 	e.BadChecksum = !intact(pkt, m)
 	n, found := p.recognise(binary.BigEndian.Uint16(m[6:]), data, e)
 	if !found || e.Foreign && (e.Corrupted() || len(data) < cookieLen) {

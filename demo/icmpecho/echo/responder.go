@@ -4,8 +4,10 @@ package echo
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"protean/proto"
@@ -32,7 +34,7 @@ type ResponderConfig struct {
 
 // ResponderStats counts what a Responder did. For each request counted:
 //
-//	Requests == Answered + Lost + Held + Refused
+//	Requests == Answered + Lost + Held + Refused + Unsent
 type ResponderStats struct {
 	Requests    uint64 // echo requests for this responder with a right checksum
 	Answered    uint64 // requests answered
@@ -40,10 +42,11 @@ type ResponderStats struct {
 	Lost        uint64 // not answered on purpose
 	Held        uint64 // answers that wait for their time
 	Refused     uint64 // answers for which there was no room
+	Unsent      uint64 // answers that this host cannot send, for want of a route for instance
 	Failed      uint64 // answers, once more or less, that the network reported undeliverable
 	BadChecksum uint64 // requests with a wrong checksum, not answered
 	Malformed   uint64 // truncated messages
-	NotUnicast  uint64 // requests to or from broadcast or multicast addresses, not answered
+	NotUnicast  uint64 // requests to or from broadcast or multicast addresses, or another host's loopback, not answered
 }
 
 // A Responder answers echo requests of both families. It answers from the
@@ -137,14 +140,8 @@ func (r *Responder) HandlePacket(env *proto.Env, p *proto.Packet) error {
 
 // answer answers a request once or more.
 func (r *Responder) answer(env *proto.Env, p *proto.Packet, copies int) error {
-	switch err := r.reply(env, p); {
-	case err == transport.Filtered:
-		r.stats.Requests--
-		r.stats.NotUnicast++
-		return err
-	case err != nil:
-		r.stats.Refused++
-		return err
+	if err := r.reply(env, p); err != nil {
+		return r.unanswered(err)
 	}
 	r.stats.Answered++
 	for range copies - 1 {
@@ -153,6 +150,22 @@ func (r *Responder) answer(env *proto.Env, p *proto.Packet, copies int) error {
 		}
 	}
 	return nil
+}
+
+// unanswered counts a request that was not answered for an error of reply.
+func (r *Responder) unanswered(err error) error {
+	var header *proto.HeaderError
+	switch {
+	case err == transport.Filtered, errors.As(err, &header): // the host knows the broadcast addresses of subnets
+		r.stats.Requests--
+		r.stats.NotUnicast++
+		return transport.Filtered
+	case errors.Is(err, transport.ErrNoSlots), errors.Is(err, syscall.ENOBUFS): // ENOBUFS: too many wait for a neighbour
+		r.stats.Refused++
+	default:
+		r.stats.Unsent++
+	}
+	return err
 }
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})

@@ -4,7 +4,10 @@ package echo
 
 import (
 	"bytes"
+	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +39,8 @@ func TestAnswersWhatItMayAndNothingElse(t *testing.T) {
 		{name: "all hosts", dst: "224.0.0.1", reason: transport.Filtered},
 		{name: "all nodes", v6: true, dst: "ff02::1", reason: transport.Filtered},
 		{name: "from a broadcast address", src: "255.255.255.255", reason: transport.Filtered},
+		{name: "from the broadcast address of the subnet", src: "10.0.0.255", reason: transport.Filtered},
+		{name: "from another host's loopback", src: "127.0.0.1", reason: transport.Filtered},
 		{name: "from nowhere", v6: true, src: "::", reason: transport.Filtered},
 		{name: "from a multicast address", v6: true, src: "ff02::1", reason: transport.Filtered},
 		{name: "a wrong checksum", spoil: func(m []byte) []byte { m[9] ^= 4; return m }, reason: transport.BadChecksum},
@@ -92,6 +97,20 @@ func TestAnswersWhatItMayAndNothingElse(t *testing.T) {
 			case c.reason == transport.DropNone && s.Passed != 1, c.reason != transport.DropNone && s.Dropped[c.reason] != 1:
 				t.Errorf("%+v", s)
 			}
+			var counted ResponderStats
+			switch {
+			case c.answers > 0:
+				counted = ResponderStats{Requests: 1, Answered: 1}
+			case c.reason == transport.Filtered:
+				counted.NotUnicast = 1
+			case c.reason == transport.BadChecksum:
+				counted.BadChecksum = 1
+			case c.reason == transport.Malformed:
+				counted.Malformed = 1
+			}
+			if st := r.Stats(); st != counted {
+				t.Errorf("counted: %+v, want %+v", st, counted)
+			}
 		})
 	}
 }
@@ -124,6 +143,31 @@ func TestDelaysAreKeptAndRoomIsLimited(t *testing.T) {
 	st := b.Stats()
 	if s.Received != 20 || st.Answered != 20 || st.Refused != 30 || st.Requests != 50 || st.Held != 0 {
 		t.Errorf("%+v, %+v", s, st)
+	}
+}
+
+// Room is one reason of many for which an answer is not sent.
+func TestAnswersThatAreNotSentAreCountedByTheReason(t *testing.T) {
+	sys := func(err error) error { return &net.OpError{Op: "write", Err: os.NewSyscallError("sendto", err)} }
+	for _, c := range []struct {
+		err  error
+		want ResponderStats
+	}{
+		{transport.Filtered, ResponderStats{NotUnicast: 1}},
+		{&proto.HeaderError{Field: "Dst", Reason: "is a broadcast address"}, ResponderStats{NotUnicast: 1}},
+		{transport.ErrNoSlots, ResponderStats{Requests: 1, Refused: 1}},
+		{sys(syscall.ENOBUFS), ResponderStats{Requests: 1, Refused: 1}},
+		{sys(syscall.ENETUNREACH), ResponderStats{Requests: 1, Unsent: 1}},
+		{&transport.TooBigError{MTU: 1300}, ResponderStats{Requests: 1, Unsent: 1}},
+	} {
+		r := &Responder{stats: ResponderStats{Requests: 1}}
+		err := r.unanswered(c.err)
+		if r.Stats() != c.want {
+			t.Errorf("%v: %+v, want %+v", c.err, r.Stats(), c.want)
+		}
+		if c.want.NotUnicast > 0 && err != transport.Filtered || c.want.NotUnicast == 0 && err != c.err {
+			t.Errorf("%v: returned %v", c.err, err)
+		}
 	}
 }
 

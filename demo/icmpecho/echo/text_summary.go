@@ -44,11 +44,11 @@ func (t *Text) Summary(s *Stats) {
 		b = append(b, "rtt min/avg/max/mdev = "...)
 		b = appendSlashed(b, s.RTT.Min, s.RTT.Mean(), s.RTT.Max, s.RTT.Mdev())
 		if s.Pipe > 1 {
-			b = append(b, ',')
+			b = append(b, ", "...)
 		}
 	}
 	if s.Pipe > 1 {
-		b = append(b, " pipe "...)
+		b = append(b, "pipe "...)
 		b = strconv.AppendUint(b, s.Pipe, 10)
 	}
 	t.write(t.Out, append(b, '\n'))
