@@ -4,9 +4,10 @@ package frag
 
 // Fragments are kept in chunks of three sizes, cut from slabs of one size. A
 // fragment is a chain of chunks: 1480 bytes are one, 60 bytes are one, 9000
-// bytes are six. A slab whose chunks are all free can serve another size, and
-// when there are no more slabs a chunk of another size will do, so that memory
-// is bounded whatever sizes an attacker mixes.
+// bytes are six. A slab whose chunks are all free can serve another size; the only
+// one of its size that has free chunks does so when there is no other. When there are
+// no more slabs a chunk of another size will do, so that memory is bounded whatever
+// sizes an attacker mixes.
 const (
 	slabBytes    = 48 << 10
 	slabBits     = 10 // of a chunk's handle, for its number in the slab
@@ -45,7 +46,7 @@ type slab struct {
 
 type arena struct {
 	slabs []slab
-	lists [len(chunkSizes) + 1]uint32 // slabs with free chunks per class, then unused slabs
+	lists [len(chunkSizes) + 1]uint32 // slabs with free chunks per class, then unused slabs; see release
 	max   int                         // most slabs
 	inUse int                         // bytes of the chunks taken
 }
@@ -112,17 +113,36 @@ func (a *arena) slab(class int) uint32 {
 		a.slabs = append(a.slabs, slab{mem: make([]byte, slabBytes), link: make([]chunk, chunksInSlab)})
 		i = uint32(len(a.slabs))
 	default:
-		for c := len(chunkSizes) - 1; c >= 0; c-- {
-			if a.lists[c] != 0 {
-				return a.lists[c]
-			}
+		if i = a.kept(); i == 0 {
+			return a.other()
 		}
-		return 0
 	}
 	s := &a.slabs[i-1]
 	s.class, s.size, s.fresh, s.free = uint8(class), int32(chunkSizes[class]), 0, 0
 	a.push(class, i)
 	return i
+}
+
+// kept takes a slab without chunks in use out of the list of its class, if there is one.
+func (a *arena) kept() uint32 {
+	for c, i := range a.lists[:unused] {
+		if i != 0 && a.slabs[i-1].used == 0 {
+			a.remove(c, i)
+			return i
+		}
+	}
+	return 0
+}
+
+// other returns a slab with free chunks, large ones rather than small ones; 0 if all
+// are in use.
+func (a *arena) other() uint32 {
+	for c := len(chunkSizes) - 1; c >= 0; c-- {
+		if i := a.lists[c]; i != 0 {
+			return i
+		}
+	}
+	return 0
 }
 
 // release gives a chain of chunks back.
@@ -137,13 +157,22 @@ func (a *arena) release(c chunk) {
 		a.inUse -= int(s.size)
 		if !s.listed {
 			a.push(int(s.class), i)
+			a.unuse(s.next)
 		}
-		if s.used == 0 {
-			a.remove(int(s.class), i)
-			a.push(unused, i)
+		if s.prev|s.next != 0 { // else it stays: one datagram at a time takes and releases
+			a.unuse(i)
 		}
 		c = next
 	}
+}
+
+// unuse moves slab i to the unused ones if none of its chunks is taken.
+func (a *arena) unuse(i uint32) {
+	if i == 0 || a.slabs[i-1].used != 0 {
+		return
+	}
+	a.remove(int(a.slabs[i-1].class), i)
+	a.push(unused, i)
 }
 
 // bytes returns the memory of one chunk, and the next of its chain.

@@ -79,4 +79,25 @@ func TestArena(t *testing.T) {
 	if err := a.check(); err != nil || a.inUse != 0 {
 		t.Errorf("%d bytes in use; %v", a.inUse, err)
 	}
+	for class, size := range chunkSizes { // each has its turn with all of the memory
+		var taken []chunk
+		for c := a.take(size); c != 0; c = a.take(size) {
+			if a.size(c) != size {
+				t.Fatalf("class %d: a chunk of %d bytes", class, a.size(c))
+			}
+			taken = append(taken, c)
+		}
+		if want := a.max * (slabBytes / size); len(taken) != want {
+			t.Errorf("class %d: %d chunks of %d", class, len(taken), want)
+		}
+		r.Shuffle(len(taken), func(i, k int) { taken[i], taken[k] = taken[k], taken[i] })
+		for i, c := range taken {
+			a.release(c)
+			if i%50 == 0 || i == len(taken)-1 {
+				if err := a.check(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
 }

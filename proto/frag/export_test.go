@@ -154,7 +154,9 @@ func (a *arena) check() error {
 	for list, i := range a.lists {
 		for ; i != 0; i = a.slabs[i-1].next {
 			s := &a.slabs[i-1]
-			if !s.listed || (list == unused) != (s.used == 0) || list != unused && int(s.class) != list {
+			alone := s.prev|s.next == 0
+			if !s.listed || s.used != 0 && list == unused || s.used == 0 && list != unused && !alone ||
+				list != unused && int(s.class) != list {
 				return fmt.Errorf("slab %d is in list %d", i-1, list)
 			}
 			listed--

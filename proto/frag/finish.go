@@ -2,7 +2,12 @@
 
 package frag
 
-import "protean/proto/wire"
+import (
+	"encoding/binary"
+
+	"protean/proto/checksum"
+	"protean/proto/wire"
+)
 
 // outSlack is what a packet in out may have in front of 65535 bytes: a fixed
 // IPv6 header and a fragment header that is not handed out.
@@ -50,22 +55,34 @@ func (r *Reassembler) finish(i uint32, f *fragment, d *Datagram) Verdict {
 	}
 	*d = Datagram{FragSize: int(e.largest), Fragments: int(e.fragments) + int(last)}
 	if e.key.version == 4 {
-		ip := wire.IPv4(out)
-		ip.SetTotalLen(len(out))
-		ip.SetTOS(ip.TOS() | ecn)
 		// DF is kept if the path let the largest fragment through with it, so
 		// that the sender's path MTU discovery can be answered for.
-		ip.SetFragmentOffset(0)
-		ip.SetMoreFragments(false)
-		ip.SetDontFragment(e.largestDF != 0 && e.largestDF == e.largest)
-		out[6] &= 0x40
-		ip.FillChecksum()
+		whole4(out, hdr, ecn, e.largestDF != 0 && e.largestDF == e.largest)
 		d.Packet = out
 	} else {
 		d.Packet = join6(out, hdr, ecn)
 	}
 	r.discard(i)
 	return Complete
+}
+
+// whole4 makes the IPv4 header of the first fragment that of the datagram.
+func whole4(out []byte, hdr int, ecn uint8, df bool) {
+	const lenAndFragment = 0xffff<<32 | 0xffff
+	h, be := (*[20]byte)(out), binary.BigEndian
+	x := be.Uint64(h[:])&^lenAndFragment | uint64(ecn)<<48 | uint64(uint16(len(out)))<<32
+	if df {
+		x |= 0x4000
+	}
+	y := be.Uint64(h[8:]) &^ (0xffff << 32)
+	if hdr == len(h) {
+		y |= uint64(^checksum.SumWords(x, y, be.Uint32(h[16:]))) << 32
+	}
+	be.PutUint64(h[:], x)
+	be.PutUint64(h[8:], y)
+	if hdr > len(h) {
+		be.PutUint16(h[10:], ^checksum.Sum(out[:hdr]))
+	}
 }
 
 // assemble copies entry i, complete with f, to one place, behind a header of hdr
