@@ -28,7 +28,8 @@ func (c *Conn) read(b []byte) (int, record, error) {
 		switch {
 		case c.closed():
 			return 0, record{}, c.opError("read", net.ErrClosed)
-		case c.rdl.passed(c.h.clock):
+		case c.rdl.passed():
+			c.wdl.with(&c.rdl)
 			return 0, record{}, c.opError("read", os.ErrDeadlineExceeded)
 		}
 		if e := c.netErr.Swap(nil); e != nil {

@@ -298,6 +298,23 @@ func dial(t *testing.T, p *prototest.Peer, protocol uint8, dst netip.Addr) *prot
 	return conn(t)(p.Dial(protocol, dst, nil))
 }
 
+// TestADeadlineIsForReadAndWrite has Write follow the Read that the deadline has ended.
+func TestADeadlineIsForReadAndWrite(t *testing.T) {
+	h := rigHost(t, newRig(1), nil)
+	c := conn(t)(h.Dial(253, rigPeer, nil))
+	for range 100 {
+		if err := c.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("Read: %v", err)
+		}
+		if _, err := c.Write(nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("Write: %v", err)
+		}
+	}
+}
+
 func conn(t *testing.T) func(*proto.Conn, error) *proto.Conn {
 	return func(c *proto.Conn, err error) *proto.Conn {
 		t.Helper()

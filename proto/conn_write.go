@@ -58,7 +58,8 @@ func (c *Conn) mayWrite() error {
 	switch {
 	case c.closed():
 		return c.opError("write", net.ErrClosed)
-	case c.wdl.passed(c.h.clock):
+	case c.wdl.passed():
+		c.rdl.with(&c.wdl)
 		return c.opError("write", os.ErrDeadlineExceeded)
 	}
 	if e := c.netErr.Swap(nil); e != nil {
@@ -106,7 +107,7 @@ func (c *Conn) try(b []byte, hd *Header, p *partial) (*partial, error) {
 	if p != nil {
 		return nil, p.err // it is done, by this call or by another writer's
 	}
-	o.gone = 0
+	gone := o.gone
 	filled := *hd // hd is for the next try
 	s, err := o.reserveFor(c.b, &filled, len(b))
 	if err == nil {
@@ -116,7 +117,7 @@ func (c *Conn) try(b []byte, hd *Header, p *partial) (*partial, error) {
 	if err == nil {
 		err = c.rest()
 	}
-	if err == transport.ErrNoSlots && o.gone > 0 {
+	if err == transport.ErrNoSlots && o.gone != gone {
 		c.part = new(partial)
 		return c.part, err
 	}

@@ -16,7 +16,7 @@ type deadline struct {
 	timer *time.Timer
 	gen   int             // of the timer that counts
 	wake  transport.Timer // in place of timer, if not nil
-	at    time.Time       // the deadline, zero if there is none or c is closed
+	at    time.Time       // the deadline; zero: none
 	c     chan struct{}   // closed when the deadline has passed
 }
 
@@ -29,8 +29,7 @@ func (d *deadline) initOn(h *Host) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if !d.at.IsZero() && !h.clock().Before(d.at) { // not set again meanwhile
-			d.at = time.Time{}
-			close(d.c)
+			d.end()
 		}
 	})
 }
@@ -47,8 +46,7 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 	if d.wake != nil && !d.at.IsZero() {
 		d.wake.Stop()
 	}
-	d.at = time.Time{}
-	if d.isClosed() {
+	if d.at = t; d.isClosed() {
 		d.c = make(chan struct{})
 	}
 	if t.IsZero() {
@@ -56,10 +54,9 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 	}
 	left := t.Sub(now())
 	if left <= 0 {
-		close(d.c)
+		d.end()
 		return
 	}
-	d.at = t
 	if d.wake != nil {
 		d.wake.Reset(t)
 		return
@@ -69,10 +66,16 @@ func (d *deadline) set(t time.Time, now func() time.Time) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.gen == gen { // not set again meanwhile
-			d.at = time.Time{}
-			close(d.c)
+			d.end()
 		}
 	})
+}
+
+// end has the deadline pass. The caller holds mu.
+func (d *deadline) end() {
+	if !d.isClosed() {
+		close(d.c)
+	}
 }
 
 func (d *deadline) isClosed() bool {
@@ -84,12 +87,23 @@ func (d *deadline) isClosed() bool {
 	}
 }
 
-// passed reports whether the deadline has passed, also if its timer has not run yet: that
-// of another with the same time may have.
-func (d *deadline) passed(now func() time.Time) bool {
+func (d *deadline) passed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.isClosed() || !d.at.IsZero() && !now().Before(d.at)
+	return d.isClosed()
+}
+
+// with has d pass if other has, and is no earlier: the timers of two deadlines run one
+// after the other, also if they are the same time.
+func (d *deadline) with(other *deadline) {
+	other.mu.Lock()
+	at, passed := other.at, other.isClosed()
+	other.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if passed && !d.at.IsZero() && !d.at.After(at) {
+		d.end()
+	}
 }
 
 // wait returns the channel that is closed when the deadline passes. It stays

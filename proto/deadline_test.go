@@ -16,7 +16,7 @@ func TestADeadlineCanBeSetAgain(t *testing.T) {
 		want := func(when string, passed bool) {
 			t.Helper()
 			synctest.Wait()
-			if d.passed(time.Now) != passed {
+			if d.passed() != passed {
 				t.Errorf("%s: passed %v, want %v", when, !passed, passed)
 			}
 		}
@@ -41,21 +41,41 @@ func TestADeadlineCanBeSetAgain(t *testing.T) {
 	})
 }
 
-// TestADeadlinePassesWithItsTime has no timer run: another's of the same time may have.
-func TestADeadlinePassesWithItsTime(t *testing.T) {
-	var d deadline
-	d.init()
+// TestADeadlinePassesWithAnotherThatIsNoEarlier has no timer of its own run.
+func TestADeadlinePassesWithAnotherThatIsNoEarlier(t *testing.T) {
 	start := time.Now()
 	now := start
 	clock := func() time.Time { return now }
-	d.set(start.Add(time.Hour), clock)
-	defer d.set(time.Time{}, clock)
 	for _, c := range []struct {
-		at     time.Duration
-		passed bool
-	}{{0, false}, {time.Hour - 1, false}, {time.Hour, true}} {
-		if now = start.Add(c.at); d.passed(clock) != c.passed {
-			t.Errorf("after %v: %v", c.at, !c.passed)
+		at, other time.Duration // 0: not set
+		passed    bool          // the other has
+		want      bool
+	}{
+		{time.Hour, time.Hour, true, true}, {time.Hour, 2 * time.Hour, true, true}, {2 * time.Hour, time.Hour, true, false},
+		{time.Hour, time.Hour, false, false}, {0, time.Hour, true, false}, {time.Hour, 0, false, false},
+	} {
+		var d, other deadline
+		d.init()
+		other.init()
+		now = start
+		if c.at != 0 {
+			d.set(start.Add(c.at), clock)
+		}
+		if c.passed {
+			now = start.Add(c.other)
+		}
+		if c.other != 0 {
+			other.set(start.Add(c.other), clock)
+		}
+		d.with(&other)
+		d.with(&other)
+		if d.passed() != c.want {
+			t.Errorf("%+v: passed %v", c, !c.want)
+		}
+		now = start
+		d.set(time.Time{}, clock)
+		if other.set(time.Time{}, clock); d.passed() || other.passed() {
+			t.Errorf("%+v: passed, and not set any more", c)
 		}
 	}
 }
@@ -78,7 +98,7 @@ func TestATimerThatHasFiredDoesNotEndANewDeadline(t *testing.T) {
 	d.mu.Unlock()
 	<-set
 	time.Sleep(10 * time.Millisecond) // for the old timer's function
-	if d.passed(time.Now) {
+	if d.passed() {
 		t.Error("the new deadline has passed with the old timer")
 	}
 	d.set(time.Time{}, time.Now)

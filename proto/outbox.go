@@ -43,7 +43,7 @@ type outbox struct {
 	ahead    bool           // the splitter is at the first of them
 	resumes  bool           // a Conn's, which goes on with them when there is room
 
-	gone int // packets that have left, sent or not; set back by who wants to know
+	gone int // packets that have left so far, sent or not
 
 	bad       []byte // what the latest flush dropped; valid until the next call
 	badCookie uint64

@@ -12,7 +12,8 @@ import (
 
 // completeSum computes the checksum of d, a copy of p, that p's sender left to a device
 // ([transport.ChecksumPartial]): whoever gets d would find it wrong. The field holds the
-// sum of the pseudo-header meanwhile. Only TCP and UDP leave it.
+// sum of the pseudo-header meanwhile. That of SCTP, a CRC which may be left, too, is not
+// computed.
 func completeSum(d []byte, p *Packet) {
 	if p.Checksum() != transport.ChecksumPartial {
 		return

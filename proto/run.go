@@ -24,10 +24,9 @@ type run struct {
 // transport fails or is closed. All goroutines it started have ended then. The
 // handlers stay registered; Run may be called again, and calls that wait for packets,
 // room or a state wait for that, until their deadline, or until what they are made on
-// is closed. A callback that ends its
-// goroutine (runtime.Goexit) ends Run, which then returns an error, or not at all if
-// the goroutine was the caller's. Errors: ErrRunning while
-// Run or Poll runs; ErrStepped on a transport that is driven step by step.
+// is closed. A callback that ends its goroutine (runtime.Goexit) ends Run, which then
+// returns an error, or not at all if the goroutine was the caller's. Errors: ErrRunning
+// while Run or Poll runs; ErrStepped on a transport that is driven step by step.
 func (h *Host) Run(ctx context.Context) error {
 	if h.caps.Stepped {
 		return ErrStepped
@@ -50,7 +49,7 @@ func (h *Host) Run(ctx context.Context) error {
 		r.cancel(nil)
 		<-woken
 		h.turns.Add(1)
-		h.roomFound() // who waits for it finds a transport that is closed
+		h.roomFound() // who waits for it finds out whether the transport is closed
 		h.mu.Lock()
 		h.run = nil
 		h.mu.Unlock()

@@ -77,10 +77,12 @@ func (s *Sender) Flush() error {
 }
 
 // Close drops, and counts, what waits for Flush, and gives the transport its memory back.
-// It is idempotent, and not needed where Flush has returned nil, or net.ErrClosed.
-func (s *Sender) Close() {
+// It is idempotent, and not needed where Flush has returned nil, or net.ErrClosed. The
+// error is always nil.
+func (s *Sender) Close() error {
 	s.closed = true
 	s.o.drain(transport.Closed)
+	return nil
 }
 
 // Pending returns the number of packets that wait for Flush.

@@ -72,9 +72,9 @@ func (p *sentPacket) age(now uint32) uint32 {
 // The log grows while it would forget a packet within keepSent, up to
 // maxSentLog packets, and up to minSentLog while it would forget any that
 // counts. It begins small, for networks of thousands of hosts, and becomes four times as
-// long each time, since that takes as long as the system takes to find so much memory. Errors about
-// packets older than sentLife are not believed: a receiver gives up reassembly
-// after a minute (RFC 8200, section 4.5).
+// long each time, since each time makes a packet late. Errors about packets older than
+// sentLife are not believed: a receiver gives up reassembly after a minute (RFC 8200,
+// section 4.5).
 const (
 	newSentLog = 16
 	minSentLog = 256

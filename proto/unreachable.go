@@ -107,6 +107,7 @@ func (e *Env) complain(p *Packet, x *wire.ICMPError) error {
 func (h *Host) mayComplain(p *Packet, typ, code uint8) bool {
 	src, dst := p.Src(), p.Dst()
 	links := h.links.Load()
+	later := p.Fragment() && !firstFragment(p) // so not of an ICMP error, none of which is so long
 	switch {
 	case p.Type() == transport.PacketOtherHost || p.Type() == transport.PacketOutgoing:
 		return false
@@ -114,16 +115,10 @@ func (h *Host) mayComplain(p *Packet, typ, code uint8) bool {
 		return false
 	case src.Is4() && (src.As4()[0] == 0 || src.As4()[0] >= 240):
 		return false
-	case p.Fragment() && !firstFragment(p):
-		if !p.Is6() {
-			return false
-		}
-		// RFC 8200, section 4.5, has errors about these. One that is an error itself
-		// was never so long that it had to be cut.
-	case isICMPError(p):
+	case later && !p.Is6(): // RFC 8200, section 4.5, has errors about those of IPv6
 		return false
-	}
-	switch {
+	case !later && isICMPError(p):
+		return false
 	case p.Type() != transport.PacketHost || dst.IsMulticast() || links.isBroadcast(dst):
 		// RFC 4443 section 2.4 (e.3): to a group, these two may be told.
 		return p.Is6() && (typ == wire.ICMPv6PacketTooBig || typ == wire.ICMPv6ParamProblem && code == wire.ICMPv6UnknownOption)

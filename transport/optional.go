@@ -25,8 +25,7 @@ type Claimer interface {
 // A Router knows where packets to a destination go. ifindex 0 leaves the
 // choice of the interface to the route. It returns a *net.OpError around
 // syscall.ENETUNREACH or EHOSTUNREACH when there is no route. An interface that is given
-// is no route by itself, but to groups and 255.255.255.255: who wants to send to a host on
-// its link, and has no address of that link, adds a route.
+// is no route by itself, but to groups and 255.255.255.255.
 type Router interface {
 	Route(dst netip.Addr, ifindex int) (Route, error)
 }
