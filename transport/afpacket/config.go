@@ -105,7 +105,10 @@ type Config struct {
 	BlockSize, Blocks int
 
 	// RetireTimeout is how long a V3 block may fill, in whole milliseconds. 0
-	// means 2 ms.
+	// means 2 ms. A block with a single packet is handed over like a full one, so the
+	// ring has room for Blocks times as long, 64 ms, however few packets come: who
+	// stays away from Recv for longer, in a handler for instance, loses some
+	// (Stats.Lost).
 	RetireTimeout time.Duration
 
 	// TxRing sends through a ring shared with the kernel (PACKET_TX_RING) instead

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"protean/transport"
 	"protean/transport/netlab"
@@ -16,9 +17,13 @@ import (
 
 var everyCombination = flag.Bool("every", false, "have the contract kept by every combination of ring, socket type, sender and queues")
 
-// small makes rings small, which are made anew some hundred times.
+// small makes rings small, which are made anew some hundred times. They have room for
+// 8 ms, or 8 times RetireTimeout.
 func small(c Config) Config {
-	c.BlockSize, c.Blocks, c.RetireTimeout = 64<<10, 8, 1e6
+	c.BlockSize, c.Blocks = 64<<10, 8
+	if c.RetireTimeout == 0 {
+		c.RetireTimeout = time.Millisecond
+	}
 	return c
 }
 
