@@ -70,19 +70,9 @@ func complete(d []byte, hdr int) {
 		binary.BigEndian.PutUint16(d[4:], uint16(len(d)-40))
 		return
 	}
-	const second = 0xffff << 32 // of the four fields in a long word
-	h, be := (*[20]byte)(d), binary.BigEndian
-	x := be.Uint64(h[:])&^second | uint64(uint16(len(d)))<<32
-	y := be.Uint64(h[8:]) &^ second
-	if hdr == 20 {
-		y |= uint64(^checksum.SumWords(x, y, be.Uint32(h[16:]))) << 32
-	}
-	// Once: what is written in parts, also by the compiler, is read slowly afterwards.
-	be.PutUint64(h[:], x)
-	be.PutUint64(h[8:], y)
-	if hdr > 20 {
-		be.PutUint16(h[10:], ^checksum.Sum(d[:hdr]))
-	}
+	const size = 0xffff << 32 // of the four fields in the first long word
+	be := binary.BigEndian
+	checksum.PutHeader(d[:hdr], be.Uint64(d)&^size|uint64(uint16(len(d)))<<32, be.Uint64(d[8:]))
 }
 
 func isClosed(err error) bool { return errors.Is(err, net.ErrClosed) }

@@ -66,6 +66,22 @@ func SumHeader(h *[20]byte) uint16 {
 	return bits.ReverseBytes16(SumWords(binary.LittleEndian.Uint64(h[:8]), binary.LittleEndian.Uint64(h[8:16]), binary.LittleEndian.Uint32(h[16:])))
 }
 
+// PutHeader writes the first 16 bytes of the IPv4 header h, of 20 bytes or more with its
+// options, as two big-endian numbers, with the checksum of all of it. What is written in
+// parts, also by the compiler, is read slowly afterwards, so it is made in registers.
+func PutHeader(h []byte, first, second uint64) {
+	const field = 0xffff << 32
+	be := binary.BigEndian
+	if second &^= field; len(h) == 20 {
+		second |= uint64(^SumWords(first, second, be.Uint32(h[16:]))) << 32
+	}
+	be.PutUint64(h, first)
+	be.PutUint64(h[8:], second)
+	if len(h) > 20 {
+		be.PutUint16(h[10:], Checksum(h))
+	}
+}
+
 // SumWords is SumHeader of a header in registers: of its first and second eight
 // bytes, and of its last four, as big-endian numbers.
 func SumWords(first, second uint64, last uint32) uint16 {

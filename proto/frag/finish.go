@@ -68,21 +68,13 @@ func (r *Reassembler) finish(i uint32, f *fragment, d *Datagram) Verdict {
 
 // whole4 makes the IPv4 header of the first fragment that of the datagram.
 func whole4(out []byte, hdr int, ecn uint8, df bool) {
-	const lenAndFragment = 0xffff<<32 | 0xffff
-	h, be := (*[20]byte)(out), binary.BigEndian
-	x := be.Uint64(h[:])&^lenAndFragment | uint64(ecn)<<48 | uint64(uint16(len(out)))<<32
+	const sizeAndFragment = 0xffff<<32 | 0xffff
+	be := binary.BigEndian
+	x := be.Uint64(out)&^sizeAndFragment | uint64(ecn)<<48 | uint64(uint16(len(out)))<<32
 	if df {
 		x |= 0x4000
 	}
-	y := be.Uint64(h[8:]) &^ (0xffff << 32)
-	if hdr == len(h) {
-		y |= uint64(^checksum.SumWords(x, y, be.Uint32(h[16:]))) << 32
-	}
-	be.PutUint64(h[:], x)
-	be.PutUint64(h[8:], y)
-	if hdr > len(h) {
-		be.PutUint16(h[10:], ^checksum.Sum(out[:hdr]))
-	}
+	checksum.PutHeader(out[:hdr], x, be.Uint64(out[8:]))
 }
 
 // assemble copies entry i, complete with f, to one place, behind a header of hdr
