@@ -23,11 +23,6 @@ const (
 	// All that wait are looked at so often, though nobody has said that something has
 	// changed: that takes as long as there are neighbours that are being asked for.
 	heldLook = 100 * time.Millisecond
-
-	// Who neither sends nor receives any more does not try again what there was no
-	// room for. A link that is down may be so for long.
-	heldRetry     = 2 * retryAfter
-	heldRetryDown = 100 * time.Millisecond
 )
 
 // held keeps copies of packets whose next hop is being resolved, and sends them,
@@ -230,20 +225,11 @@ func (h *held) inRing() bool {
 // later has what is ready tried again in a while, whatever else happens. The caller
 // holds mu, and the ring's.
 func (h *held) later() {
-	after := heldRetry
+	d := tryAfter
 	if h.q.tx.ring.down != nil {
-		after = heldRetryDown
+		d = tryDownAfter
 	}
-	if h.timer != nil {
-		h.timer.Reset(after)
-		return
-	}
-	h.timer = time.AfterFunc(after, func() {
-		if t := h.q.t; t.calls.Enter() { // Close waits until this has left
-			h.again()
-			t.calls.Leave()
-		}
-	})
+	h.q.after(&h.timer, d, func(q *queue) { q.tx.held.again() })
 }
 
 // fail gives all packets of a hop up.
@@ -269,6 +255,7 @@ func (q *queue) drain(end time.Time) {
 	for h := &q.tx.held; h.count.Load() > 0; time.Sleep(time.Millisecond) {
 		h.drain(end)
 	}
+	q.stopTimers()
 }
 
 func (h *held) drain(end time.Time) {

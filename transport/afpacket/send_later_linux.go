@@ -8,29 +8,41 @@ import "time"
 // is given, so what the kernel had no room for cannot be left to those calls: a timer
 // has it tried again. Wait comes to that earlier, and puts the timer off each time.
 const (
-	kickAfter = 2 * retryAfter
+	tryAfter = 2 * retryAfter
 
 	// A link that is down may be so for long, and is asked about seldom.
-	kickDownAfter = 100 * time.Millisecond
+	tryDownAfter = 100 * time.Millisecond
 )
 
-// kickLater has the ring kicked again in a while, unless somebody does it before, or
-// the transport is being closed, which tries it until the end. The caller holds mu.
-func (s *ringSender) kickLater(q *queue, after time.Duration) {
-	if q.t.calls.Closing() {
+// after has f called in a while, by a timer that is made when it is needed first. It
+// is called under the lock that f takes.
+func (q *queue) after(timer **time.Timer, d time.Duration, f func(*queue)) {
+	if *timer != nil {
+		(*timer).Reset(d)
 		return
 	}
-	s.later = true
-	if s.timer != nil {
-		s.timer.Reset(after)
-		return
-	}
-	s.timer = time.AfterFunc(after, func() {
+	*timer = time.AfterFunc(d, func() {
 		if q.t.calls.Enter() { // Close waits until this has left
-			s.again(q)
+			f(q)
 			q.t.calls.Leave()
 		}
 	})
+}
+
+// stopTimers is called when nobody can arm them any more.
+func (q *queue) stopTimers() {
+	for _, timer := range []*time.Timer{q.tx.ring.timer, q.tx.held.timer} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}
+
+// kickLater has the ring kicked again in a while, unless somebody does it before. The
+// caller holds mu.
+func (s *ringSender) kickLater(q *queue, d time.Duration) {
+	s.later = true
+	q.after(&s.timer, d, func(q *queue) { q.tx.ring.again(q) })
 }
 
 // noKickLater takes that back. The caller holds mu.

@@ -5,31 +5,12 @@ package afpacket
 import (
 	"encoding/binary"
 	"errors"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"protean/transport"
 	"protean/transport/netlab"
 )
-
-// slow has a node's device send no faster than rate, of tc(8), with a queue that has
-// room for so many bytes.
-func slow(t *testing.T, n *netlab.Node, rate, room string) {
-	t.Helper()
-	out, err := []byte(nil), error(nil)
-	if _, err = exec.LookPath("tc"); err == nil {
-		out, err = n.Run(t.Context(), "tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", rate, "burst", "3kb", "limit", room)
-	}
-	switch {
-	case err == nil:
-	case os.Getenv("PROTEAN_REQUIRE_NETLAB") != "":
-		t.Fatalf("no slow device: %v %s", err, out)
-	default:
-		t.Skipf("no slow device: %v %s", err, out)
-	}
-}
 
 // commitLarge commits a numbered packet of a kilobyte, and has nothing else tried: the
 // ring gets ahead of a slow device.
@@ -54,21 +35,28 @@ func (r *ringRig) left() (waiting, later bool) {
 	return s.tx.Waiting(), s.later
 }
 
-// The device is full while packets are committed, and nobody waits or receives. The
-// last ones are committed one by one while the timer is at it.
+// fill has the device have no room for what is committed, which is not given up,
+// however long that takes.
+func (r *ringRig) fill() {
+	setQueue(r.t, r.a, 0)
+	s := &r.tx.ring
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full.since = time.Now().Add(time.Hour)
+	s.full.sent, _ = s.tx.Sent()
+}
+
+// The device is full while packets are committed, and nobody waits or receives.
 func TestARingIsEmptiedThoughNobodyWaits(t *testing.T) {
 	r := newRingRig(t)
-	slow(t, r.a, "1mbit", "6000")
+	r.fill()
 	for range 30 {
 		r.commitLarge()
 	}
-	for range 100 {
-		time.Sleep(time.Millisecond)
-		r.commitLarge()
-	}
-	if waiting, later := r.left(); waiting != later {
+	if waiting, later := r.left(); !waiting || !later {
 		t.Errorf("packets wait: %v, and the timer is running: %v", waiting, later)
 	}
+	setQueue(t, r.a, 1000)
 	r.arrived()
 	if waiting, later := r.left(); waiting || later {
 		t.Errorf("after all have come, packets wait: %v, and the timer is running: %v", waiting, later)
@@ -87,7 +75,7 @@ func TestARingGoesOnWhenTheLinkIsUpThoughNobodyWaits(t *testing.T) {
 	for _, q := range ta.queues {
 		leaveInRing(t, q, a, b)
 	}
-	time.Sleep(2 * kickDownAfter) // so that it is in vain, too
+	time.Sleep(2 * tryDownAfter) // so that it is in vain, too
 	if err := a.SetLink("eth0", true); err != nil {
 		t.Fatal(err)
 	}
@@ -97,14 +85,20 @@ func TestARingGoesOnWhenTheLinkIsUpThoughNobodyWaits(t *testing.T) {
 // Close ends the timer, whether packets are left or not.
 func TestCloseEndsARingsTimer(t *testing.T) {
 	r := newRingRig(t)
-	slow(t, r.a, "8kbit", "3000")
+	r.fill()
 	for range 10 {
 		r.commitLarge()
 	}
-	r.ta.Close()
 	s := &r.tx.ring
-	if s.timer == nil || s.timer.Stop() || s.later {
-		t.Errorf("the timer was not needed, or runs on: %v", s.later)
+	s.mu.Lock()
+	if s.timer == nil {
+		t.Fatal("the timer was not needed")
+	}
+	s.timer.Reset(time.Hour) // or it would be over before Close is
+	s.mu.Unlock()
+	r.ta.Close()
+	if s.timer.Stop() {
+		t.Error("the timer runs on")
 	}
 	if s := r.ta.Stats(); s.Unsent == 0 || s.Sent+s.Unsent != 11 {
 		t.Errorf("%d sent, %d unsent", s.Sent, s.Unsent)
@@ -120,7 +114,7 @@ func TestCloseWaitsForASecondWhateverTheQueues(t *testing.T) {
 	ta, tb := open(t, a, Config{V4: true, TxRing: true, Queues: queues}), open(t, b, Config{V4: true}, 253)
 	mustSend(t, ta, between(a, b, false, nil))
 	receive(t, tb, 1) // so the neighbour is known
-	slow(t, a, "8kbit", "3000")
+	setQueue(t, a, 0)
 	nobody := b.Addr4().Next().Next()
 	for _, q := range ta.Queues() {
 		var batch transport.Batch

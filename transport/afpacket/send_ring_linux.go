@@ -203,7 +203,7 @@ func (s *ringSender) kick(q *queue) {
 	case errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENOBUFS) && !q.t.carrier():
 		s.down = err
 		if s.tx.Waiting() {
-			s.kickLater(q, kickDownAfter)
+			s.kickLater(q, tryDownAfter)
 		}
 	default: // the device or the socket has no room now
 		if sent, _ := s.tx.Sent(); errors.Is(err, unix.ENOBUFS) && s.full.lasts(sent) {
@@ -211,7 +211,7 @@ func (s *ringSender) kick(q *queue) {
 			s.tx.Kick() // the next one tells what is left
 		}
 		q.tryLater()
-		s.kickLater(q, kickAfter)
+		s.kickLater(q, tryAfter)
 	}
 	s.count(q)
 }
@@ -245,7 +245,6 @@ func (s *ringSender) drain(q *queue, end time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.noKickLater()
 	left := s.tx.Drain(end)
 	s.count(q)
 	q.stats.addUnsent(uint64(left))
