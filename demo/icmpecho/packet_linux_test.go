@@ -18,7 +18,7 @@ func TestPingAndRespondOverPacketSockets(t *testing.T) {
 	r := startResponder(t, b, "--transport", "packet", "-I", "eth0")
 	bothAddresses(t, b, func(t *testing.T, addr netip.Addr) {
 		for _, size := range []int{0, 56, 8000} { // the last one in fragments
-			out, code := run(t, a, icmpecho("ping", "--transport", "packet", "-I", "eth0", "-c", "3", "-i", "0.01", "-s", fmt.Sprint(size), addr.String()))
+			out, code := run(t, a, icmpecho("ping", "--transport", "packet", "-I", "eth0", "-c", "3", "-i", "0.1", "-s", fmt.Sprint(size), addr.String()))
 			reply := fmt.Sprintf("%d bytes from %v: icmp_seq=3 ttl=64 time=", size+8, addr)
 			if code != 0 || !strings.Contains(out, "3 packets transmitted, 3 received, 0% packet loss") || !strings.Contains(out, reply) {
 				t.Errorf("%d bytes: exit code %d, printed:\n%s", size, code, out)
@@ -37,7 +37,7 @@ func TestRespondTakesAddressesOver(t *testing.T) {
 	claimed := []netip.Addr{netip.MustParseAddr("10.77.1.200"), netip.MustParseAddr("fd77:1::200")}
 	r := startResponder(t, b, "--transport", "packet", "-I", "eth0", "--claim", claimed[0].String(), claimed[1].String())
 	for _, addr := range append(claimed, b.Addr4(), b.Addr6()) {
-		out, code := run(t, a, icmpecho("ping", "-c", "3", "-i", "0.01", addr.String()))
+		out, code := run(t, a, icmpecho("ping", "-c", "3", "-i", "0.1", addr.String()))
 		if code != 0 || !strings.Contains(out, "3 packets transmitted, 3 received, 0% packet loss") {
 			t.Errorf("%v: exit code %d, printed:\n%s", addr, code, out)
 		}

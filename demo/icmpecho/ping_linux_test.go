@@ -19,7 +19,7 @@ func TestTheKernelAnswersOnce(t *testing.T) {
 	a, b := lab.Node("a"), lab.Node("b")
 	bothAddresses(t, b, func(t *testing.T, addr netip.Addr) {
 		for _, size := range []int{0, 1, 8, 56, 1400, 8000} {
-			out, code := run(t, a, icmpecho("ping", "-c", "3", "-i", "0.01", "-s", fmt.Sprint(size), addr.String()))
+			out, code := run(t, a, icmpecho("ping", "-c", "3", "-i", "0.1", "-s", fmt.Sprint(size), addr.String()))
 			reply := fmt.Sprintf("%d bytes from %v: icmp_seq=3 ttl=64 time=", size+8, addr)
 			if code != 0 || !strings.Contains(out, "3 packets transmitted, 3 received, 0% packet loss") || !strings.Contains(out, reply) {
 				t.Errorf("%d bytes: exit code %d, printed:\n%s", size, code, out)
@@ -32,7 +32,7 @@ func TestSeveralHostsOfBothFamiliesAtOnce(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	link := b.Interfaces()[0].LinkLocal.String() + "%eth0"
-	out, code := run(t, a, icmpecho("ping", "-q", "-c", "2", "-i", "0.05", b.Addr4().String(), b.Addr6().String(), a.Addr4().String(), link))
+	out, code := run(t, a, icmpecho("ping", "-q", "-c", "2", "-i", "0.2", b.Addr4().String(), b.Addr6().String(), a.Addr4().String(), link))
 	if code != 0 || strings.Count(out, "2 packets transmitted, 2 received, 0% packet loss") != 4 {
 		t.Errorf("exit code %d, printed:\n%s", code, out)
 	}
@@ -64,7 +64,7 @@ func TestAGroupIsAskedThroughAnInterface(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
 	for _, args := range [][]string{{"-I", "eth0", "ff02::1"}, {"ff02::1%eth0"}} {
-		out, code := run(t, a, icmpecho(append([]string{"ping", "-c", "2", "-i", "0.1"}, args...)...))
+		out, code := run(t, a, icmpecho(append([]string{"ping", "-c", "2", "-i", "0.2"}, args...)...))
 		if code != 0 || !strings.Contains(out, "64 bytes from "+b.Interfaces()[0].LinkLocal.String()+"%eth0: icmp_seq=1") {
 			t.Errorf("%q: exit code %d, printed:\n%s", args, code, out)
 		}

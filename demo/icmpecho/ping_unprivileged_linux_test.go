@@ -24,7 +24,7 @@ func TestPingNeedsNoPrivileges(t *testing.T) {
 		t.Fatal(err)
 	}
 	unprivileged := func(args ...string) (out string, code int) {
-		ping := icmpecho(append([]string{"ping", "-c", "2", "-i", "0.01"}, args...)...)
+		ping := icmpecho(append([]string{"ping", "-c", "2", "-i", "0.1"}, args...)...)
 		cmd := exec.Command(setpriv, append([]string{"--bounding-set=-net_raw", "--inh-caps=-all", "--", self}, ping.Args[1:]...)...)
 		cmd.Env = ping.Env
 		return run(t, a, cmd)
