@@ -39,7 +39,8 @@ type Binding struct {
 	opts       Options
 	protocols  []uint8
 	serial     uint32        // no other binding of the host has had it
-	ids        atomic.Uint32 // IPv4 identifications
+	ids        atomic.Uint32 // IPv4 identifications, before scramble
+	idKey      uint64
 
 	// The handler's optional interfaces.
 	linkHandler  LinkHandler

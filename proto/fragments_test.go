@@ -71,3 +71,27 @@ func TestFragmentsGoToThoseWhoAskedAmongMany(t *testing.T) {
 		t.Errorf("taken %d, dropped %d, want 2 and 0", s.Taken, s.Dropped.Total())
 	}
 }
+
+// TestFragmentsWithATagAndWithoutAreOfDifferentPackets: an untagged VLAN and a tagged one
+// can have the same addresses.
+func TestFragmentsWithATagAndWithoutAreOfDifferentPackets(t *testing.T) {
+	r := newRig(1)
+	r.caps.Reassembles = false
+	h := rigHost(t, r, nil)
+	got := new(prototest.Recorder)
+	handle(t, h, 253, got)
+	first := firstFragments(253)[0]
+	last := frame(253, "10.0.0.1", "10.0.0.2", "the rest")
+	last[7] = 1 // at 8 bytes
+	last[10], last[11] = 0, 0
+	binary.BigEndian.PutUint16(last[10:], checksum.Checksum(last[:20]))
+	r.qs[0].put(first)
+	poll(t, h, time.Now())
+	r.qs[0].flags |= transport.FlagVLAN
+	r.qs[0].put(last)
+	poll(t, h, time.Now())
+	got.Want(t)
+	r.qs[0].put(first)
+	poll(t, h, time.Now())
+	got.Want(t, "8 bytes.the rest")
+}

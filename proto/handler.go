@@ -102,8 +102,9 @@ type FragmentHandler interface {
 	HandleFragment(env *Env, p *Packet, typ, code uint8, arg uint32) error
 }
 
-// A SentHandler is told when packets left that were sent with Header.Stamp. s
-// is valid until HandleSent returns.
+// A SentHandler is told when packets of its protocol left that were sent with
+// Header.Stamp: by the number in the packet, whichever binding sent it, so that those that share a
+// number tell them apart by Header.Cookie. s is valid until HandleSent returns.
 type SentHandler interface {
 	HandleSent(env *Env, s *Sent) error
 }

@@ -125,6 +125,7 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	if h.cfg.Seed == 0 {
 		h.cfg.Seed = rand.Uint64()
 	}
+	h.complaints.init(h.cfg.Seed)
 	// A transport with a time of its own stamps its packets by it, so the host
 	// goes by it too: all times a handler sees are on one clock.
 	if c, ok := transport.As[transport.Clock](t); ok {

@@ -22,11 +22,13 @@ type netErrors struct {
 	sent, withheld                       atomic.Uint64 // by Env.Unreachable
 }
 
-// Of errors from the network, so many are looked into per second, and so many
-// at once: a flood of them does not keep the host from its work.
+// Errors from the network are looked into at so many per second, and so many at once,
+// or fewer where the log is long: an error about no packet has all of it looked through, and a
+// flood of those is not to keep the host from its work.
 const (
 	errorRate  = 10_000
 	errorBurst = 1000
+	errorReads = 1600 // packets of the log that are looked at for the price of one error more
 )
 
 // NetworkErrorStats counts errors from the network, and to it.
@@ -51,6 +53,13 @@ func (s *netErrors) allowed(now int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bucket.take(now, int64(time.Second)/errorRate, errorBurst)
+}
+
+// charge pays for packets of logs that were looked at.
+func (s *netErrors) charge(reads int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bucket.full += int64(time.Second) / errorRate * int64(reads/errorReads)
 }
 
 // networkError takes an error that came from the network. It may change *e. whole
@@ -97,12 +106,15 @@ func (q *queue) networkError(e *NetworkError, whole bool) {
 
 // findSent finds the packet that e is about.
 func (h *Host) findSent(e *NetworkError, now int64, whole bool) (p sentMatch, ok bool) {
+	reads := 0
 	for _, q := range h.queues {
 		if p, ok = q.tx.log.find(e, now, whole); ok {
-			return p, true
+			break
 		}
+		reads += p.reads
 	}
-	return p, false
+	h.errs.charge(reads)
+	return p, ok
 }
 
 // tooBig reports whether e says that the packet was larger than the path

@@ -189,6 +189,44 @@ func TestAFloodOfErrorsIsLimited(t *testing.T) {
 	within(t, e.got.errors, "a second later an error is still not looked into")
 }
 
+// TestErrorsAboutNothingAreDearerWithALongLog, each of which is looked through for them.
+func TestErrorsAboutNothingAreDearerWithALongLog(t *testing.T) {
+	for _, quoted := range []int{8, 3} {
+		e := newErrorRig(t)
+		var packet []byte
+		payload := noise(100)
+		do(t, e.b, func(env *proto.Env) {
+			for range 20_000 { // within a second: the log has 1<<15 places
+				if err := env.Send(proto.Header{Dst: far6}, payload); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		sent := e.r.qs[0].packets()
+		packet = bytes.Clone(sent[len(sent)-1].Data)
+		packet[40] ^= 1
+		forged := icmpError(t, wire.ICMPError{Type: wire.ICMPv6Unreachable, Quoted: packet[:40+quoted]})
+		for range 5000 {
+			e.r.qs[0].put(forged)
+		}
+		for range 100 {
+			poll(t, e.h, e.now)
+		}
+		// 1000 less 12 for each, or 50 where every packet is looked at; the last may be too much.
+		least, most := uint64(70), uint64(100)
+		if quoted < 4 {
+			least, most = 15, 30
+		}
+		if s := e.h.Stats().Network; s.Unmatched < least || s.Unmatched > most || s.Unmatched+s.Limited != 5000 {
+			t.Errorf("%d bytes quoted: %+v, want %d to %d looked into and the others not", quoted, s, least, most)
+		}
+		e.now = e.now.Add(time.Second)
+		packet[40] ^= 1
+		e.report(wire.ICMPError{Type: wire.ICMPv6Unreachable, Quoted: packet[:48]})
+		within(t, e.got.errors, "a second later an error is still not looked into")
+	}
+}
+
 // TestErrorsNameThePacket: of many that look alike in their first bytes, and of
 // a datagram in fragments.
 func TestErrorsNameThePacket(t *testing.T) {

@@ -63,9 +63,10 @@ func TestNothingIsSentToTheUnspecifiedAddress(t *testing.T) {
 	}
 }
 
-// TestErrorsAboutLaterFragments are for IPv6 alone: RFC 8200, section 4.5, has some, and
-// RFC 1122, section 3.2.2, forbids them for IPv4.
-func TestErrorsAboutLaterFragments(t *testing.T) {
+// TestErrorsAboutErrorsAndFragments: none about ICMP errors and redirects (RFC 1122, section
+// 3.2.2, RFC 4443, section 2.4 (e)), and of later fragments about those of IPv6 alone: RFC
+// 8200, section 4.5, has some, and RFC 1122 forbids them.
+func TestErrorsAboutErrorsAndFragments(t *testing.T) {
 	frag4 := frame(253, "10.0.0.1", "10.0.0.2", "12345678")
 	frag4[6], frag4[7] = 0x20, 1
 	wire.IPv4(frag4).FillChecksum()
@@ -76,6 +77,12 @@ func TestErrorsAboutLaterFragments(t *testing.T) {
 		{frag4, 0},
 		{frame(44, "fd00::1", "fe80::2", "\xfd\x00\x00\x09\x00\x00\x00\x0112345678"), 1},
 		{frame(44, "fd00::1", "fe80::2", "\x3a\x00\x00\x09\x00\x00\x00\x01\x01\x0012345678"), 1}, // of ICMPv6: no type is here
+		{frame(1, "10.0.0.1", "10.0.0.2", "\x08\x0012345678901234567890"), 1},
+		{frame(1, "10.0.0.1", "10.0.0.2", "\x03\x0012345678901234567890"), 0}, // an error
+		{frame(1, "10.0.0.1", "10.0.0.2", "\x05\x0012345678901234567890"), 0}, // a redirect
+		{frame(58, "fd00::1", "fe80::2", "\x80\x0012345678901234567890"), 1},
+		{frame(58, "fd00::1", "fe80::2", "\x01\x0012345678901234567890"), 0},
+		{frame(58, "fd00::1", "fe80::2", "\x89\x0012345678901234567890"), 0},
 	} {
 		r := newRig(1)
 		h := rigHost(t, r, nil)
@@ -85,7 +92,11 @@ func TestErrorsAboutLaterFragments(t *testing.T) {
 			t.Fatal(bad)
 		}
 		do(t, b, func(env *proto.Env) {
-			err := env.Unreachable(&p, wire.ICMPv6ParamProblem, 0, 4)
+			typ := uint8(wire.ICMPv6ParamProblem)
+			if !p.Is6() {
+				typ = wire.ICMPv4ParamProblem
+			}
+			err := env.Unreachable(&p, typ, 0, 4)
 			if (err == nil) != (c.errors == 1) || err != nil && err != proto.ErrNoICMPError {
 				t.Errorf("% x: %v", c.packet[:8], err)
 			}

@@ -78,7 +78,11 @@ func (q *queue) fragment(c *chain, p *Packet) {
 	if f.r == nil {
 		f.r = frag.NewReassembler(f.cfg)
 	}
-	v := f.r.Feed(q.out.time(), p.Data, frag.Meta{IfIndex: p.IfIndex, Cookie: uint64(p.Type().Flag())}, &f.d)
+	var zone uint16
+	if p.VLAN() {
+		zone = 1
+	}
+	v := f.r.Feed(q.out.time(), p.Data, frag.Meta{IfIndex: p.IfIndex, Zone: zone, Cookie: uint64(p.Type().Flag())}, &f.d)
 	if v != frag.Complete {
 		if code, pointer, ok := v.ParameterProblem(p.Data); ok {
 			q.fragmentProblem(p, wire.ICMPv6ParamProblem, code, pointer)

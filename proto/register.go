@@ -115,6 +115,7 @@ func (h *Host) register(b *Binding) error {
 	b.serial = uint32(h.made)
 	b.rand = rand.New(rand.NewPCG(h.cfg.Seed, h.made))
 	b.ids.Store(b.rand.Uint32())
+	b.idKey = b.rand.Uint64()
 	numbers := b.numbers()
 	for i, p := range numbers {
 		if err := h.bind(p); err != nil {

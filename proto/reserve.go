@@ -3,6 +3,7 @@
 package proto
 
 import (
+	"math/bits"
 	"net/netip"
 
 	"protean/transport"
@@ -58,7 +59,8 @@ func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, err
 }
 
 // nextID returns an IPv4 identification other than 0 for a packet of b. They come from
-// a counter that starts at random and goes through all of them before one comes back.
+// a counter that starts at random and goes through all of them before one comes back, in an order
+// that packets to others do not tell.
 // A Sender takes 1, 2, 4 ... 64 at once, since an atomic addition waits for all stores
 // before it: few are lost with one that sends little. What it took long ago may come
 // soon after another has used it again; that matters only to who cuts packets on the way.
@@ -73,10 +75,21 @@ func (o *outbox) nextID(b *Binding) uint16 {
 		}
 		o.id++
 		o.ids--
-		if id := uint16(o.id * 40503); id != 0 { // odd: a permutation of the 16-bit numbers
+		if id := scramble(b.idKey, uint16(o.id)); id != 0 {
 			return id
 		}
 	}
+}
+
+// scramble is a permutation of the 16-bit numbers: four rounds of a Feistel network. Errors
+// are matched by the identification as well, so that one is not to follow from another.
+func scramble(key uint64, n uint16) uint16 {
+	l, r := uint8(n>>8), uint8(n)
+	for range 4 {
+		l, r = r, l^uint8((uint32(r)^uint32(key)&0xff)*(uint32(key>>8)|1)>>16)
+		key = bits.RotateLeft64(key, 19)
+	}
+	return uint16(l)<<8 | uint16(r)
 }
 
 // take makes ts the open slot.

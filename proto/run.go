@@ -31,7 +31,12 @@ func (h *Host) Run(ctx context.Context) error {
 	if h.caps.Stepped {
 		return ErrStepped
 	}
-	if h.polling.Load() || !h.setMode(modeRun, h.clock()) {
+	if h.polling.Swap(true) {
+		return ErrRunning
+	}
+	started := h.setMode(modeRun, h.clock())
+	h.polling.Store(false)
+	if !started {
 		return ErrRunning
 	}
 	defer h.mode.Store(modeIdle)

@@ -202,13 +202,19 @@ func (l *sentLog) load(p *sentPacket, d []byte) bool {
 // choose another one that passes for it, and of four billion one does by chance. Only the unspecified one is 0, as
 // in IPv4, whose addresses are remembered whole.
 func (l *sentLog) brief(a [16]byte) uint32 {
-	x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(a[8:])
-	if x|y == 0 {
+	if a == [16]byte{} {
 		return 0
 	}
-	x, y = bits.Mul64(x^l.key[0], y^l.key[1])
-	x ^= y
+	x := keyed(&l.key, a)
 	return max(uint32(x>>32)^uint32(x), 1)
+}
+
+// keyed is a number made of an address, from which those of others follow for nobody who
+// does not know the key.
+func keyed(key *[2]uint64, a [16]byte) uint64 {
+	x, y := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(a[8:])
+	x, y = bits.Mul64(x^key[0], y^key[1])
+	return x ^ y
 }
 
 // tagID is what the packet's tag is made of: nothing for IPv6, whose fragments

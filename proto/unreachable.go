@@ -4,6 +4,7 @@ package proto
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"time"
@@ -151,12 +152,14 @@ func firstFragment(p *Packet) bool {
 type complaints struct {
 	mu    sync.Mutex
 	all   bucket
-	peers []complaintPeer // by address, the latest of those that share a place; none until the first error
+	peers []bucket  // by address; those that share a place share what is allowed. None until the first error
+	key   [2]uint64 // of the places, so that nobody can choose who shares one with him
 }
 
-type complaintPeer struct {
-	addr   netip.Addr
-	bucket bucket
+// init makes the key, from a seed that nobody knows or that is to make all repeatable.
+func (c *complaints) init(seed uint64) {
+	rng := rand.NewPCG(seed, 2)
+	c.key = [2]uint64{rng.Uint64(), rng.Uint64()}
 }
 
 // What the kernel allows by default: net.ipv4.icmp_msgs_per_sec,
@@ -168,7 +171,7 @@ const (
 	complaintInterval4 = int64(time.Second)
 	complaintInterval6 = int64(100 * time.Millisecond)
 	complaintBurstPeer = 6
-	complaintBits      = 8 // of the number of addresses remembered
+	complaintBits      = 8 // of the number of places
 )
 
 func (c *complaints) allow(to netip.Addr, now int64, tooBig bool) bool {
@@ -176,17 +179,14 @@ func (c *complaints) allow(to netip.Addr, now int64, tooBig bool) bool {
 	defer c.mu.Unlock()
 	if !tooBig { // which the kernel's masks leave out
 		if c.peers == nil {
-			c.peers = make([]complaintPeer, 1<<complaintBits)
+			c.peers = make([]bucket, 1<<complaintBits)
 		}
-		p := &c.peers[spread(to)>>(64-complaintBits)]
-		if p.addr != to {
-			p.addr, p.bucket = to, bucket{}
-		}
+		p := &c.peers[keyed(&c.key, to.As16())>>(64-complaintBits)]
 		interval := complaintInterval4
 		if to.Is6() {
 			interval = complaintInterval6
 		}
-		if !p.bucket.take(now, interval, complaintBurstPeer) {
+		if !p.take(now, interval, complaintBurstPeer) {
 			return false
 		}
 	}

@@ -45,9 +45,9 @@ type RxConfig struct {
 	// Retire is how long a V3 block may fill, in whole milliseconds: the longest
 	// that a packet waits, and about half of it on average for packets that
 	// come alone. 0 means DefaultRetire. A ring that nobody reads has room for Blocks
-	// times as long, however few frames come. A block may fill for as long as it
-	// takes if it is negative, which the kernel limits to what the link's speed
-	// suggests, 8 ms if it does not know that.
+	// times as long, however few frames come. A block may fill for 8 ms,
+	// which the kernel chooses where a ring is made before its socket is bound, if it
+	// is negative.
 	Retire time.Duration
 
 	// Hash asks for the kernel's flow hash with each V3 frame.

@@ -85,6 +85,9 @@ func (w *waiter) wait(until time.Time) error {
 	case w.failed != nil:
 		return w.failed
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		// A wake whose flag the last wait has taken back may have set its deadline
+		// after that: without this, no wait would ever clear it.
+		w.deadline.Store(true)
 		w.woken.Store(false)
 		return nil
 	case errors.Is(err, os.ErrClosed):

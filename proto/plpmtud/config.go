@@ -19,7 +19,8 @@ type Config struct {
 	Base int
 
 	// Min is the size in use when not even Base is carried, MIN_PLPMTU; default
-	// 576, or Base if that is less. In IPv6 it is 1280, and Base no less.
+	// 576, or Base if that is less. Paths of IPv6 carry 1280: who probes one sets
+	// both, since a Prober does not know the family.
 	Min int
 
 	// MaxProbes is how often a size is probed before it counts as too large,

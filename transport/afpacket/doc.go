@@ -23,7 +23,9 @@
 // has copied them ([None]). They are as they were on the wire, fragments
 // included. What is delivered has a bound protocol and is to this host: to an
 // address of any of its interfaces, a broadcast address of this one, a group that
-// every host is in, or one that was joined. ReceiveForeign lifts that, and also
+// every host is in, or one that was joined. Loopback addresses, and IPv6 link-local
+// ones of other interfaces, are this host's only on the loopback interface, as for
+// the kernel. ReceiveForeign lifts that, and also
 // lets in frames to another hardware address, which is what a VLAN's frames look
 // like without Config.All.
 //

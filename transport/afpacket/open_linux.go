@@ -64,10 +64,7 @@ func (t *Transport) open() error {
 	if err := t.links.Open(t.ns, 0); err != nil {
 		return opError("open", err)
 	}
-	var err error
-	if t.own, err = sockio.Interfaces(t.ns, 0); err != nil {
-		return opError("open", err)
-	}
+	t.own = t.links.Interfaces()
 	t.look()
 	t.policy.Store(t.newPolicy())
 	if err := t.hops.open(t); err != nil {

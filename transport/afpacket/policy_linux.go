@@ -11,7 +11,6 @@ import (
 	"protean/proto/wire"
 	"protean/transport"
 	"protean/transport/filter"
-	"protean/transport/internal/sockio"
 )
 
 // A policy says which packets are delivered. It is made anew with every change
@@ -45,8 +44,11 @@ func (t *Transport) newPolicy() *policy {
 		}
 	}
 	for i := range t.own {
+		here := t.own[i].Index == t.link.index
 		for _, a := range t.own[i].Prefixes {
-			p.addOwn(a, t.own[i].Broadcast && t.own[i].Index == t.link.index)
+			if t.reaches(a.Addr(), here) {
+				p.addOwn(a, t.own[i].Broadcast && here)
+			}
 		}
 	}
 	for _, a := range everybody {
@@ -76,6 +78,21 @@ var everybody = [...]netip.Addr{
 	netip.AddrFrom4([4]byte{224, 0, 0, 1}),
 	netip.AddrFrom16([16]byte{0: 0xff, 1: 1, 15: 1}),
 	netip.AddrFrom16([16]byte{0: 0xff, 1: 2, 15: 1}),
+}
+
+// reaches reports whether packets to an own address may come in through the
+// transport's interface; here says that the address is of that interface. The
+// kernel drops the others, too, as martians (ip_route_input_slow in
+// net/ipv4/route.c, ip6_rcv_core in net/ipv6/ip6_input.c). Packets of this host to
+// its link-local addresses come through the loopback interface, as do all others.
+func (t *Transport) reaches(a netip.Addr, here bool) bool {
+	switch {
+	case a.IsLoopback(): // RFC 1122, section 3.2.1.3 (g); RFC 4291, section 2.5.3
+		return t.loopback()
+	case a.Is6() && a.IsLinkLocalUnicast(): // of one zone, RFC 4007, sections 5 and 9
+		return here || t.loopback()
+	}
+	return true // by whichever interface, the weak host of RFC 1122, section 3.3.4.2
 }
 
 // addOwn adds an own address with what it brings along.
@@ -178,15 +195,11 @@ func (t *Transport) look() {
 	}
 }
 
-// refresh takes in that interfaces or addresses have changed.
+// refresh takes in that interfaces or addresses have changed, as links has seen it.
 func (t *Transport) refresh() {
-	own, err := sockio.Interfaces(t.ns, 0)
-	if err != nil {
-		return // the next change shows this one too
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.own = own
+	t.own = t.links.Interfaces()
 	t.look()
 	t.update() // fails only if a socket is gone, which Recv will tell
 }

@@ -218,9 +218,12 @@ func (q *queue) tell(s transport.Sink) {
 // taken it in.
 func (q *queue) tellLinks(s transport.Sink) {
 	t, r := q.t, &q.rx
+	if !t.links.Look() {
+		return
+	}
 	t.refresh()
 	t.followed.Store(0) // which may have known it better
-	t.links.Changes(func(f *transport.Interface) {
+	t.links.Tell(func(f *transport.Interface) {
 		if f.Index != t.link.index {
 			return
 		}

@@ -3,6 +3,7 @@
 package neigh
 
 import (
+	"hash/maphash"
 	"net"
 	"net/netip"
 	"sync"
@@ -76,6 +77,7 @@ const (
 
 func newKernel(c *Config) *Kernel {
 	k := new(Kernel)
+	k.nodes.seed = maphash.MakeSeed()
 	if c != nil {
 		k.cfg = *c
 	}

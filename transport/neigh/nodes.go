@@ -4,6 +4,7 @@ package neigh
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 // nodes are the hops that somebody has looked up: a hash table that is read
 // without a lock, and written under that of its Kernel.
 type nodes struct {
+	seed    maphash.Seed
 	buckets [1024]atomic.Pointer[node]
 	n       int
 	cursor  int           // the bucket to make room in next
@@ -36,11 +38,14 @@ type answer struct {
 	timer *time.Timer // of ErrPending: ends it
 }
 
+// bucket returns where a hop is found. The hash is keyed: hosts of a link choose
+// their interface identifiers, and could have all of them in one bucket.
 func (t *nodes) bucket(hop netip.Addr, ifindex int) *atomic.Pointer[node] {
+	var key [16 + 8]byte
 	a := hop.As16()
-	const phi = 0x9e3779b97f4a7c15 // Fibonacci hashing
-	x := binary.LittleEndian.Uint64(a[:8])*phi ^ binary.LittleEndian.Uint64(a[8:]) ^ uint64(ifindex)
-	return &t.buckets[x*phi>>54]
+	copy(key[:], a[:])
+	binary.NativeEndian.PutUint64(key[16:], uint64(ifindex))
+	return &t.buckets[maphash.Bytes(t.seed, key[:])%uint64(len(t.buckets))]
 }
 
 func (t *nodes) find(hop netip.Addr, ifindex int) *node {

@@ -28,7 +28,8 @@
 // writes the ICMP checksum.
 //
 // Of an IP header, the kernel gets source (one of this host's, or unspecified),
-// destination, TTL or hop limit, TOS or traffic class, and IPv4 options. It
+// destination, TTL or hop limit, TOS or traffic class, and IPv4 options, of source
+// routes those that begin at their first hop (pointer 4). It
 // chooses the identification and the flow label. An IPv6 source other than
 // the route's takes a socket of its own, which counts for MaxIDs. Slot.Frag is obeyed; larger
 // packets than the path carries are fragmented by the kernel or refused with a

@@ -77,6 +77,11 @@ func (t *Transport) adoptFile(f *os.File, guards map[uint8][]*os.File) error {
 	}
 	if sends {
 		t.senders[id].Store(&sender{fd: fd, id: senderID + id, discover: -1})
+		mark, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK)
+		if err != nil {
+			return opError("open", "getsockopt SO_MARK", err)
+		}
+		t.cfg.Mark = uint32(mark) // routes are looked up with it
 		if err := setOptions(fd, noStamps); err != nil {
 			return err
 		}

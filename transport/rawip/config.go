@@ -76,7 +76,7 @@ type Config struct {
 	Checksum6Offset int
 
 	// Mark, if not 0, is given to packets sent, for policy routing and firewalls
-	// (SO_MARK, socket(7)).
+	// (SO_MARK, socket(7)). Route finds the way of packets with it.
 	Mark uint32
 
 	// Priority, 0 to 6, is that of packets sent for queueing disciplines

@@ -74,7 +74,8 @@
 // kernel fragments a packet above the path's MTU or refuses it; in an IPv4 header
 // without DF, routers may fragment too. The IPv4 identification is the kernel's.
 // Fragments, routing headers and other options headers are refused with a
-// *[transport.UnsupportedError].
+// *[transport.UnsupportedError], and so are IPv4 source routes that do not begin at
+// their first hop (pointer 4).
 // A flow label that is leased exclusively by somebody else is refused with
 // EINVAL (IPV6_FLOWLABEL_MGR).
 //

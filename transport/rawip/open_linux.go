@@ -55,7 +55,7 @@ func start(c Config, sockets func(t *Transport) error) (*Transport, error) {
 
 func (t *Transport) open() error {
 	var err error
-	if t.router, err = route.Open(&route.Config{NetNS: t.ns.Path()}); err != nil {
+	if t.router, err = route.Open(&route.Config{NetNS: t.ns.Path(), Mark: t.cfg.Mark}); err != nil {
 		return &net.OpError{Op: "open", Net: name, Err: err}
 	}
 	if t.cfg.Interface != "" && t.ifindex == 0 {

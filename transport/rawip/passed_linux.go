@@ -16,8 +16,8 @@ import (
 // came since then are delivered. Bind of another protocol needs CAP_NET_RAW, and
 // so does a protocol once Unbind has given its sockets up.
 //
-// V4, V6, Header, NoGuard, Local4, Local6 and Interface of cfg are replaced with
-// what the sockets are; other fields that concern sockets hold for those opened
+// V4, V6, Header, NoGuard, Local4, Local6, Interface and Mark of cfg are replaced
+// with what the sockets are; other fields that concern sockets hold for those opened
 // later. The calling thread, or Config.NetNS, must be in the network namespace of
 // the sockets. The transport has duplicates: files stay the caller's. Only one
 // process should use the sockets at a time.

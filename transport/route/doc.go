@@ -20,7 +20,7 @@
 // for as long as that takes, usually microseconds. Nothing announces a path MTU
 // that the kernel learns (or a redirect it follows, or which of several default
 // routers of equal preference it takes), so that no answer is used for longer
-// than a second.
+// than a second. A proto.Host keeps one for a second more, or until a link changes.
 //
 // # Many destinations
 //
@@ -33,7 +33,7 @@
 //
 // # Limitations
 //
-// The kernel is asked for packets without a mark, a traffic class and a source,
-// and as far as IPv6 sources are concerned address labels of prefixes longer than
-// 64 bits are not told apart (ip-addrlabel(8)).
+// The kernel is asked for packets with one mark (Config.Mark), and without a
+// traffic class and a source, and as far as IPv6 sources are concerned address
+// labels of prefixes longer than 64 bits are not told apart (ip-addrlabel(8)).
 package route

@@ -19,6 +19,10 @@ type Config struct {
 	// rounded up to a power of two. A destination beyond them takes the place of
 	// another.
 	Entries int
+
+	// Mark, if not 0, is that of the packets (SO_MARK, socket(7)) whose ways are
+	// looked up: rules may tell packets apart by it.
+	Mark uint32
 }
 
 // A Kernel answers with the kernel's routes. It is safe for concurrent use.

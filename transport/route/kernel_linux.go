@@ -20,22 +20,23 @@ import (
 // first Lookup; until then nothing but a descriptor of the namespace is held.
 func Open(c *Config) (*Kernel, error) {
 	k := newKernel(c)
-	path := ""
+	path, mark := "", uint32(0)
 	if c != nil {
-		path = c.NetNS
+		path, mark = c.NetNS, c.Mark
 	}
 	ns, err := netns.At(path)
 	if err != nil {
 		return nil, err
 	}
-	k.source = &asker{k: k, ns: ns, session: rtnl.Session{Path: ns.Path(), Groups: changes(), Tell: func([]byte) { k.Flush() }}}
+	k.source = &asker{k: k, ns: ns, mark: mark, session: rtnl.Session{Path: ns.Path(), Groups: changes(), Tell: func([]byte) { k.Flush() }}}
 	return k, nil
 }
 
 // An asker asks the kernel, over one netlink socket.
 type asker struct {
-	k  *Kernel
-	ns *netns.Handle
+	k    *Kernel
+	ns   *netns.Handle
+	mark uint32
 
 	mu      sync.Mutex
 	closed  bool
@@ -136,6 +137,9 @@ func (a *asker) exchange(dst netip.Addr, ifindex int) ([]byte, error) {
 		ae.Bytes(unix.RTA_DST, dst.AsSlice())
 		if ifindex != 0 {
 			ae.Uint32(unix.RTA_OIF, uint32(ifindex))
+		}
+		if a.mark != 0 {
+			ae.Uint32(unix.RTA_MARK, a.mark)
 		}
 	})
 	if err != nil || len(answer) == 0 {

@@ -5,6 +5,7 @@
 // and it announces them (RFC 5227, section 2.3; RFC 4861, section 7.2.6).
 //
 // It does not ask first whether somebody else has an address: who claims one
-// knows why. An IPv4 address that somebody else uses as well is defended as RFC
-// 5227, section 2.4 (b), says: announced again, at most every ten seconds.
+// knows why. An IPv4 address that somebody else uses as well is not given up: it is
+// announced again, at most every ten seconds (RFC 5227, section 2.4 (c); unlike there, also
+// while conflicts come more often than that).
 package claim

@@ -3,7 +3,6 @@
 package rtnl
 
 import (
-	"encoding/binary"
 	"os"
 
 	"github.com/mdlayher/netlink"
@@ -12,8 +11,9 @@ import (
 
 // Dump asks for a table and calls f with each message of the answer, valid until
 // f returns, as it comes: a table may be larger than what one wants to hold. It
-// ends early when f returns false. The error is an *[os.SyscallError], EINTR
-// around it if the table changed meanwhile and the answer may be inconsistent.
+// ends early when f returns false. The error is an *[os.SyscallError], around EINTR
+// if the table changed meanwhile: then f has seen all of an answer that may lack
+// what was there all the time, or have it twice.
 func Dump(path string, kind uint16, header []byte, f func(kind uint16, body []byte) bool) error {
 	c, err := Dial(path)
 	if err != nil {
@@ -31,6 +31,7 @@ func Dump(path string, kind uint16, header []byte, f func(kind uint16, body []by
 	if err != nil {
 		return err
 	}
+	d := dump{f: f}
 	b := make([]byte, 1<<16) // twice what the kernel sends at once
 	for {
 		var n int
@@ -45,31 +46,42 @@ func Dump(path string, kind uint16, header []byte, f func(kind uint16, body []by
 		if err != nil {
 			return err
 		}
-		done, err := part(b[:n], f)
-		if done || err != nil {
+		if err := d.part(b[:n]); d.done {
 			return err
 		}
 	}
 }
 
-// part goes through a datagram of a dump and reports whether it was the last.
-func part(b []byte, f func(kind uint16, body []byte) bool) (done bool, err error) {
-	if len(b) >= unix.NLMSG_HDRLEN && binary.NativeEndian.Uint16(b[6:])&unix.NLM_F_DUMP_INTR != 0 {
-		return true, os.NewSyscallError("rtnetlink", unix.EINTR)
-	}
-	Messages(b, func(kind uint16, body []byte) {
-		switch {
-		case done:
-		case kind == unix.NLMSG_DONE:
-			done = true
-		case kind == unix.NLMSG_ERROR:
-			done = true
+// A dump is what is known of an answer that is being read.
+type dump struct {
+	f     func(kind uint16, body []byte) bool
+	done  bool // nothing more of it comes, or is wanted
+	mixed bool // the table changed meanwhile
+}
+
+// part goes through a datagram of the answer.
+func (d *dump) part(b []byte) (err error) {
+	messages(b, func(kind, flags uint16, body []byte) {
+		if d.done {
+			return
+		}
+		// It may be set from the middle of a datagram on, or in NLMSG_DONE alone
+		// (nl_dump_check_consistent in <net/netlink.h>).
+		d.mixed = d.mixed || flags&unix.NLM_F_DUMP_INTR != 0
+		switch kind {
+		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
+			// Both have an errno: the dump broke off (netlink_dump_done in
+			// net/netlink/af_netlink.c), or never began.
+			d.done = true
 			if errno := -int32(Uint32(body)); errno > 0 {
 				err = os.NewSyscallError("rtnetlink", unix.Errno(errno))
 			}
 		default:
-			done = !f(kind, body)
+			d.done = !d.f(kind, body)
 		}
 	})
-	return done, err
+	if err == nil && d.done && d.mixed {
+		err = os.NewSyscallError("rtnetlink", unix.EINTR)
+	}
+	return err
 }

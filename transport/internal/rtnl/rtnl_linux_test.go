@@ -26,9 +26,13 @@ func nlmsg(kind, flags uint16, body []byte) []byte {
 	return append(b, make([]byte, -len(b)&3)...)
 }
 
+func errno(e unix.Errno) []byte { return binary.NativeEndian.AppendUint32(nil, -uint32(e)) }
+
 func TestPartsOfADump(t *testing.T) {
 	one, two := nlmsg(24, 0, []byte("one")), nlmsg(24, 0, []byte("two"))
-	failure := nlmsg(unix.NLMSG_ERROR, 0, binary.NativeEndian.AppendUint32(nil, uint32(0xffffffff-uint32(unix.EPERM)+1)))
+	failure := nlmsg(unix.NLMSG_ERROR, 0, errno(unix.EPERM))
+	last := nlmsg(unix.NLMSG_DONE, 0, errno(0))
+	mixed := func(kind uint16, body []byte) []byte { return nlmsg(kind, unix.NLM_F_DUMP_INTR, body) }
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -38,20 +42,40 @@ func TestPartsOfADump(t *testing.T) {
 	}{
 		{"nothing", nil, nil, false, nil},
 		{"two", slices.Concat(one, two), []string{"one", "two"}, false, nil},
-		{"the last", slices.Concat(one, nlmsg(unix.NLMSG_DONE, 0, nil), two), []string{"one"}, true, nil},
+		{"the last", slices.Concat(one, last, two), []string{"one"}, true, nil},
+		{"the last of an old kernel", slices.Concat(one, nlmsg(unix.NLMSG_DONE, 0, nil)), []string{"one"}, true, nil},
 		{"an error", slices.Concat(one, failure), []string{"one"}, true, unix.EPERM},
-		{"changed meanwhile", nlmsg(24, unix.NLM_F_DUMP_INTR, nil), nil, true, unix.EINTR},
+		{"broken off", slices.Concat(one, nlmsg(unix.NLMSG_DONE, 0, errno(unix.EMSGSIZE))), []string{"one"}, true, unix.EMSGSIZE},
+		{"changed before", slices.Concat(mixed(24, []byte("one")), two, last), []string{"one", "two"}, true, unix.EINTR},
+		{"changed meanwhile", slices.Concat(one, mixed(24, []byte("two")), last), []string{"one", "two"}, true, unix.EINTR},
+		{"changed at the end", slices.Concat(one, two, mixed(unix.NLMSG_DONE, errno(0))), []string{"one", "two"}, true, unix.EINTR},
+		{"changed after the end", slices.Concat(one, last, mixed(24, nil)), []string{"one"}, true, nil},
+		{"changed, and broken off", slices.Concat(one, mixed(unix.NLMSG_DONE, errno(unix.ENOMEM))), []string{"one"}, true, unix.ENOMEM},
 		{"cut off", slices.Concat(one, two[:len(two)-2]), []string{"one"}, false, nil},
 	} {
 		var got []string
-		done, err := part(c.b, func(_ uint16, b []byte) bool { got = append(got, string(b)); return true })
-		if !slices.Equal(got, c.want) || done != c.done || !errors.Is(err, c.err) {
-			t.Errorf("%s: %q, %v, %v", c.name, got, done, err)
+		d := dump{f: func(_ uint16, b []byte) bool { got = append(got, string(b)); return true }}
+		err := d.part(c.b)
+		if !slices.Equal(got, c.want) || d.done != c.done || !errors.Is(err, c.err) {
+			t.Errorf("%s: %q, %v, %v", c.name, got, d.done, err)
 		}
 	}
+
+	// What was told in one datagram holds for the next ones.
+	d := dump{f: func(uint16, []byte) bool { return true }}
+	if err := d.part(mixed(24, nil)); d.done || err != nil {
+		t.Errorf("changed, and not at the end: %v, %v", d.done, err)
+	}
+	if err := d.part(one); d.done || err != nil {
+		t.Errorf("the next datagram: %v, %v", d.done, err)
+	}
+	if err := d.part(last); !d.done || !errors.Is(err, unix.EINTR) {
+		t.Errorf("the last datagram: %v, %v", d.done, err)
+	}
 	n := 0
-	if done, _ := part(slices.Concat(one, two), func(uint16, []byte) bool { n++; return false }); !done || n != 1 {
-		t.Errorf("ended early: %v after %d", done, n)
+	d = dump{f: func(uint16, []byte) bool { n++; return false }}
+	if err := d.part(slices.Concat(one, two)); !d.done || err != nil || n != 1 {
+		t.Errorf("ended early: %v after %d, %v", d.done, n, err)
 	}
 }
 
@@ -60,7 +84,8 @@ func FuzzMessages(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := 0
-		part(b, func(_ uint16, body []byte) bool { n += len(body); return true })
+		d := dump{f: func(_ uint16, body []byte) bool { n += len(body); return true }}
+		d.part(b)
 		if n > len(b) {
 			t.Errorf("%d bytes of messages in %d", n, len(b))
 		}

@@ -73,12 +73,17 @@ func (w *Watch) Close() {
 
 // Messages calls f for each message of a datagram.
 func Messages(b []byte, f func(kind uint16, body []byte)) {
+	messages(b, func(kind, _ uint16, body []byte) { f(kind, body) })
+}
+
+// messages is Messages with the flags of each header, NLM_F_.
+func messages(b []byte, f func(kind, flags uint16, body []byte)) {
 	for len(b) >= unix.NLMSG_HDRLEN {
 		n := int(Uint32(b))
 		if n < unix.NLMSG_HDRLEN || n > len(b) {
 			return
 		}
-		f(binary.NativeEndian.Uint16(b[4:]), b[unix.NLMSG_HDRLEN:n])
+		f(binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), b[unix.NLMSG_HDRLEN:n])
 		b = b[min((n+3)&^3, len(b)):]
 	}
 }

@@ -3,8 +3,6 @@
 package sockio
 
 import (
-	"net"
-	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -15,51 +13,6 @@ import (
 	"protean/transport/internal/netns"
 )
 
-// Interfaces lists the interfaces of a namespace, or only the one of the given
-// index if that is not 0.
-func Interfaces(ns *netns.Handle, only int) ([]transport.Interface, error) {
-	var all []transport.Interface
-	err := ns.Do(func() error {
-		list, err := net.Interfaces()
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if only == 0 || only == list[i].Index {
-				all = append(all, describe(&list[i]))
-			}
-		}
-		return nil
-	})
-	return all, err
-}
-
-func describe(f *net.Interface) transport.Interface {
-	d := transport.Interface{
-		Index:        f.Index,
-		Name:         f.Name,
-		MTU:          f.MTU,
-		HardwareAddr: f.HardwareAddr,
-		Up:           f.Flags&net.FlagUp != 0,
-		Broadcast:    f.Flags&net.FlagBroadcast != 0,
-		Multicast:    f.Flags&net.FlagMulticast != 0,
-		Loopback:     f.Flags&net.FlagLoopback != 0,
-		PointToPoint: f.Flags&net.FlagPointToPoint != 0,
-	}
-	addrs, err := f.Addrs()
-	if err != nil {
-		return d // gone meanwhile
-	}
-	for _, a := range addrs {
-		if p, ok := a.(*net.IPNet); ok {
-			ip, _ := netip.AddrFromSlice(p.IP)
-			ones, _ := p.Mask.Size()
-			d.Prefixes = append(d.Prefixes, netip.PrefixFrom(ip.Unmap(), ones))
-		}
-	}
-	return d
-}
-
 // A LinkMonitor notices changes of interfaces and their addresses. The kernel
 // announces them on a netlink socket (rtnetlink(7)); what has changed is then
 // seen from a comparison, so that announcements may be lost or come in
@@ -69,7 +22,8 @@ type LinkMonitor struct {
 	only   int
 	fd     int
 	opened bool
-	last   []transport.Interface
+	now    []transport.Interface // as they were seen last
+	told   []transport.Interface // as they were when Tell was called last
 }
 
 // Open begins to watch the interfaces of a namespace, or only the one of the
@@ -77,9 +31,6 @@ type LinkMonitor struct {
 // error, and ns after it.
 func (m *LinkMonitor) Open(ns *netns.Handle, only int) (err error) {
 	m.ns, m.only = ns, only
-	if m.last, err = Interfaces(ns, only); err != nil {
-		return err
-	}
 	err = ns.Do(func() (err error) {
 		m.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 		return os.NewSyscallError("socket AF_NETLINK", err)
@@ -92,7 +43,14 @@ func (m *LinkMonitor) Open(ns *netns.Handle, only int) (err error) {
 		Family: unix.AF_NETLINK,
 		Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
 	}
-	return os.NewSyscallError("bind AF_NETLINK", unix.Bind(m.fd, groups))
+	if err := unix.Bind(m.fd, groups); err != nil {
+		return os.NewSyscallError("bind AF_NETLINK", err)
+	}
+	// In this order: what changes before they are listed is seen, and what changes
+	// later is announced.
+	m.now, err = Interfaces(ns, only)
+	m.told = m.now
+	return err
 }
 
 // FD returns the descriptor that is readable when something has changed. It
@@ -106,17 +64,35 @@ func (m *LinkMonitor) Close() {
 	}
 }
 
-// Changes calls changed with each interface that is new, differs from what it
-// was at the last call, or, with Removed set, is gone. The monitor keeps nothing
-// of what changed gets.
+// Interfaces returns what there was when the monitor looked last: when it was opened,
+// or by Look or Changes. It stays as it is, and must not be changed.
+func (m *LinkMonitor) Interfaces() []transport.Interface { return m.now }
+
+// Changes is Look and Tell.
 func (m *LinkMonitor) Changes(changed func(f *transport.Interface)) {
+	if m.Look() {
+		m.Tell(changed)
+	}
+}
+
+// Look takes the announcements, and in what there is now, and reports whether it
+// could.
+func (m *LinkMonitor) Look() bool {
 	m.drain()
 	now, err := Interfaces(m.ns, m.only)
 	if err != nil {
-		return // the next change shows this one too
+		return false // the next change shows this one too
 	}
-	before := m.last
-	m.last = now
+	m.now = now
+	return true
+}
+
+// Tell calls changed with each interface that is new, differs from what it was at
+// the last call, or, with Removed set, is gone. The monitor keeps nothing of what
+// changed gets.
+func (m *LinkMonitor) Tell(changed func(f *transport.Interface)) {
+	before, now := m.told, m.now
+	m.told = now
 	for i := range before {
 		if find(now, before[i].Index) == nil {
 			gone := clone(&before[i])

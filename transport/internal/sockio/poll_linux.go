@@ -214,6 +214,9 @@ func (p *Poller) Block(until time.Time, ready func(uintptr) bool) error {
 	err := p.raw.Read(p.check)
 	if os.IsTimeout(err) { // parked, or it was too late for that
 		p.wasParked()
+		// A Wake whose flag the last Block has taken back may have set its deadline
+		// after that: without this, no Block would ever clear it.
+		p.deadline.Store(true)
 		p.woken.Store(false)
 		return nil
 	}

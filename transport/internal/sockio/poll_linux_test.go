@@ -4,6 +4,7 @@ package sockio
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,6 +163,83 @@ func TestTimeParkedIsNoTimeAwake(t *testing.T) {
 	}
 	if awake > time.Minute || !p.parked {
 		t.Error("the time for which it was parked counts")
+	}
+}
+
+// TestAWakeThatMeetsABlockDoesNotEndAllLaterOnes: one that Block comes between
+// leaves its deadline, and no flag. Nothing may be missed for that either.
+func TestAWakeThatMeetsABlockDoesNotEndAllLaterOnes(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	never := func(uintptr) bool { return false }
+
+	// Wake, up to where it sets the deadline.
+	p.woken.Store(true)
+	p.deadline.Store(true)
+	if err := p.Block(time.Time{}, never); err != nil {
+		t.Fatal(err)
+	}
+	p.file.SetReadDeadline(time.Unix(1, 0)) // the rest
+	if err := p.Block(time.Time{}, never); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.Block(time.Time{}, never) }()
+	select {
+	case err := <-ended:
+		t.Errorf("a Block ended by itself: %v", err)
+		return
+	case <-time.After(100 * time.Millisecond):
+	}
+	p.Wake()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEachWakeEndsABlock also counts how many of them end more than one: a Block may
+// return early, but not again and again.
+func TestEachWakeEndsABlock(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	const wakes = 20000
+	var told, seen, blocks atomic.Int64
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil && seen.Load() < wakes {
+			err = p.Block(time.Time{}, func(uintptr) bool { return false })
+			seen.Store(told.Load())
+			blocks.Add(1)
+		}
+		ended <- err
+	}()
+	for n := range int64(wakes) {
+		told.Store(n + 1)
+		p.Wake()
+		for begun := time.Now(); n%8 == 0 && seen.Load() <= n; runtime.Gosched() { // the others meet one that is under way
+			if time.Since(begun) > 20*time.Second {
+				t.Fatal("a Wake is lost")
+			}
+		}
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("a Wake is lost")
+	}
+	// What a Wake ends is at most the Block it meets and the one after it.
+	if n := blocks.Load(); n > 2*wakes {
+		t.Errorf("%d Blocks ended by %d Wakes", n, wakes)
 	}
 }
 
