@@ -40,7 +40,7 @@ type Binding struct {
 	protocols  []uint8
 	serial     uint32        // no other binding of the host has had it
 	ids        atomic.Uint32 // IPv4 identifications, before scramble
-	idKey      uint64
+	idKey      uint64        // of scramble
 
 	// The handler's optional interfaces.
 	linkHandler  LinkHandler

@@ -103,8 +103,8 @@ type FragmentHandler interface {
 }
 
 // A SentHandler is told when packets of its protocol left that were sent with
-// Header.Stamp: by the number in the packet, whichever binding sent it, so that those that share a
-// number tell them apart by Header.Cookie. s is valid until HandleSent returns.
+// Header.Stamp: by the number in the packet, whichever binding sent it, so that bindings
+// that share a number tell them apart by Header.Cookie. s is valid until HandleSent returns.
 type SentHandler interface {
 	HandleSent(env *Env, s *Sent) error
 }

@@ -23,8 +23,8 @@ type netErrors struct {
 }
 
 // Errors from the network are looked into at so many per second, and so many at once,
-// or fewer where the log is long: an error about no packet has all of it looked through, and a
-// flood of those is not to keep the host from its work.
+// or fewer where the log is long: an error about no packet, or about one sent long ago, has most of it
+// looked through, and a flood of those is not to keep the host from its work.
 const (
 	errorRate  = 10_000
 	errorBurst = 1000
@@ -108,10 +108,10 @@ func (q *queue) networkError(e *NetworkError, whole bool) {
 func (h *Host) findSent(e *NetworkError, now int64, whole bool) (p sentMatch, ok bool) {
 	reads := 0
 	for _, q := range h.queues {
-		if p, ok = q.tx.log.find(e, now, whole); ok {
+		p, ok = q.tx.log.find(e, now, whole)
+		if reads += p.reads; ok {
 			break
 		}
-		reads += p.reads
 	}
 	h.errs.charge(reads)
 	return p, ok

@@ -59,11 +59,11 @@ func (o *outbox) open(b *Binding, hd *Header, src netip.Addr, n int) (*Slot, err
 }
 
 // nextID returns an IPv4 identification other than 0 for a packet of b. They come from
-// a counter that starts at random and goes through all of them before one comes back, in an order
-// that packets to others do not tell.
-// A Sender takes 1, 2, 4 ... 64 at once, since an atomic addition waits for all stores
-// before it: few are lost with one that sends little. What it took long ago may come
-// soon after another has used it again; that matters only to who cuts packets on the way.
+// a counter that starts at random and goes through all of them before one comes back, in an
+// order that cannot be told from those seen. A Sender takes 1, 2, 4 ... 64 at once, since an
+// atomic addition waits for all stores before it: few are lost with one that sends little.
+// What it took long ago may come soon after another has used it again; that matters only to
+// who cuts packets on the way.
 func (o *outbox) nextID(b *Binding) uint16 {
 	for {
 		if o.ids == 0 {

@@ -15,7 +15,7 @@ type sentMatch struct {
 	size   int
 	cookie uint64
 	owner  uint32 // Binding.serial
-	reads  int    // what was looked at if there is none: tags, and a packet as several of them
+	reads  int    // what was looked at: tags, and a packet as several of them
 }
 
 // find returns the latest packet that e can be about. If its whole header is known

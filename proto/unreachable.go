@@ -171,7 +171,7 @@ const (
 	complaintInterval4 = int64(time.Second)
 	complaintInterval6 = int64(100 * time.Millisecond)
 	complaintBurstPeer = 6
-	complaintBits      = 8 // of the number of places
+	complaintBits      = 10 // of the number of places
 )
 
 func (c *complaints) allow(to netip.Addr, now int64, tooBig bool) bool {

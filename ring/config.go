@@ -45,9 +45,8 @@ type RxConfig struct {
 	// Retire is how long a V3 block may fill, in whole milliseconds: the longest
 	// that a packet waits, and about half of it on average for packets that
 	// come alone. 0 means DefaultRetire. A ring that nobody reads has room for Blocks
-	// times as long, however few frames come. A block may fill for 8 ms,
-	// which the kernel chooses where a ring is made before its socket is bound, if it
-	// is negative.
+	// times as long, however few frames come. If it is negative, the kernel chooses:
+	// 8 ms where the ring is made before its socket is bound.
 	Retire time.Duration
 
 	// Hash asks for the kernel's flow hash with each V3 frame.

@@ -36,7 +36,7 @@ func parse(b []byte) (m message, err error) {
 		echo, extended, icmp = wire.ICMPv6Echo, wire.ICMPv6ExtendedEcho, wire.ProtoICMPv6
 	} else if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
 		return m, unsupported("sending a fragment")
-	} else if passedHops(b[20:hlen]) {
+	} else if sockio.HopsPassed(b[20:hlen]) {
 		return m, unsupported("sending a source route without hops or with hops passed")
 	}
 	switch {

@@ -126,7 +126,7 @@ func (q *queue) put(s *transport.Slot, v6 bool) {
 		w.Pktinfo4(s.IfIndex, [4]byte(b[12:16]))
 		w.AddInt(unix.SOL_IP, unix.IP_TTL, uint32(b[8]))
 		w.AddInt(unix.SOL_IP, unix.IP_TOS, uint32(b[1]))
-		dst := putOptions(&w, b[20:ihl], [4]byte(b[16:20]))
+		dst := w.Options4(b[20:ihl], [4]byte(b[16:20]))
 		h.Namelen = m.Addr[0].Set4(dst[:])
 		m.Data(0, b[ihl:])
 	}

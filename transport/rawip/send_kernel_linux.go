@@ -21,7 +21,7 @@ func translatable(b []byte, v6 bool) (protocol uint8, err error) {
 		if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 { // MF or an offset
 			return 0, unsupported("sending a fragment with a header built by the kernel")
 		}
-		if passedHops(b[20 : int(b[0]&15)*4]) {
+		if sockio.HopsPassed(b[20 : int(b[0]&15)*4]) {
 			return 0, unsupported("sending a source route without hops or with hops passed with a header built by the kernel")
 		}
 		return b[9], nil
@@ -87,7 +87,7 @@ func (q *queue) putKernel(i int, s *transport.Slot, to *sender, v6 bool) {
 		w.Pktinfo4(s.IfIndex, src)
 		w.AddInt(unix.SOL_IP, unix.IP_TTL, uint32(b[8]))
 		w.AddInt(unix.SOL_IP, unix.IP_TOS, uint32(b[1]))
-		dst := putOptions(&w, b[20:ihl], [4]byte(b[16:20]))
+		dst := w.Options4(b[20:ihl], [4]byte(b[16:20]))
 		h.Namelen = m.Addr[i].Set4(dst[:])
 		m.Data(i, b[ihl:])
 	}

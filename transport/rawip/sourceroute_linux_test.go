@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,44 +13,10 @@ import (
 	"protean/transport/netlab"
 )
 
-// onTheWire returns the next IPv4 packet of protocol 253 that comes in at a node
-// after f, whoever it is for.
-func onTheWire(t *testing.T, n *netlab.Node, f func()) []byte {
-	t.Helper()
-	const ethertype = uint16(unix.ETH_P_IP>>8 | unix.ETH_P_IP&0xff<<8) // in network byte order
-	fd := -1
-	err := n.Do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(ethertype))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}); err != nil {
-		t.Fatal(err)
-	}
-	f()
-	b := make([]byte, 2048)
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-		k, _, err := unix.Recvfrom(fd, b, 0)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			t.Fatalf("nothing came: %v", err)
-		}
-		if k >= 20 && b[9] == 253 {
-			return b[:k]
-		}
-	}
-	t.Fatal("nothing came")
-	return nil
-}
-
 func TestSourceRoutesAreOnTheWireAsTheyWereGiven(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a, b := lab.Node("a"), lab.Node("b")
+	w := watch(t, b, unix.ETH_P_IP)
 	one, two, three := []byte{10, 77, 1, 88}, []byte{10, 77, 1, 99}, []byte{192, 0, 2, 1}
 	for name, options := range map[string][]byte{
 		"loose, one hop":       append([]byte{131, 7, 4}, append(bytes.Clone(one), 0)...),
@@ -68,7 +33,8 @@ func TestSourceRoutesAreOnTheWireAsTheyWereGiven(t *testing.T) {
 		}
 		for _, mode := range []Header{Included, Kernel} {
 			tx := open(t, a, Config{Header: mode})
-			got := onTheWire(t, b, func() { send(t, tx, want) })
+			send(t, tx, want)
+			got := w.next(253)
 			if len(got) < len(want) || !bytes.Equal(got[16:len(want)], want[16:]) || got[0] != want[0] {
 				t.Errorf("%s, header mode %d: %x is on the wire, want %x", name, mode, got, want)
 			}
