@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"protean/ring/sysmon"
@@ -94,17 +93,7 @@ func TestAnInterfaceThatIsGoneIsAnError(t *testing.T) {
 				return err
 			}
 			defer ns.Close()
-			c, err := rtnl.Dial("")
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			header := make([]byte, unix.SizeofIfInfomsg)
-			binary.NativeEndian.PutUint32(header[4:], index)
-			_, err = rtnl.Execute(c, unix.RTM_NEWLINK, unix.NLM_F_ACK, header, func(ae *netlink.AttributeEncoder) {
-				ae.Uint32(unix.IFLA_NET_NS_FD, uint32(ns.FD()))
-			})
-			return err
+			return move("", index, ns.FD())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,23 +115,7 @@ func TestAnInterfaceThatIsGoneIsAnError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var c collector
-			c.from = tr
-			for i, q := range tr.Queues() {
-				for end := time.Now().Add(10 * time.Second); err == nil; {
-					if _, err = q.Recv(&c, 64); err == nil {
-						err = q.Wait(time.Now().Add(10 * time.Millisecond))
-					}
-					if time.Now().After(end) {
-						t.Fatalf("queue %d does not notice", i)
-					}
-				}
-				var op *net.OpError
-				if !errors.As(err, &op) || op.Net != "afpacket" || !errors.Is(err, unix.ENODEV) {
-					t.Errorf("queue %d: %v", i, err)
-				}
-				err = nil
-			}
+			ends(t, tr)
 			if err := send(tr, between(a, lab.Node("b"), false, nil)); err == nil {
 				t.Error("a packet was sent through an interface that is gone")
 			}

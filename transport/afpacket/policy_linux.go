@@ -4,9 +4,11 @@ package afpacket
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 
 	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
 
 	"protean/proto/wire"
 	"protean/transport"
@@ -120,8 +122,9 @@ func (p *policy) accepts(dst, src netip.Addr, loopback bool) (ok, always bool) {
 	return p.foreign || p.local[dst] || loopback && dst.IsLoopback(), true
 }
 
-// program is the policy as a filter for the transport's sockets.
-func (t *Transport) program(p *policy) []bpf.RawInstruction {
+// program is the policy as a filter for the transport's sockets, with or without the
+// addresses that packets may be to.
+func (t *Transport) program(p *policy, addresses bool) []bpf.RawInstruction {
 	s := filter.Spec{V4: t.cfg.V4, V6: t.cfg.V6, Outgoing: t.cfg.Outgoing, OtherHost: p.foreign}
 	if t.cfg.All {
 		s.Tags = maxTags
@@ -138,7 +141,7 @@ func (t *Transport) program(p *policy) []bpf.RawInstruction {
 		}
 	}
 	// What goes out is to whatever address, and the rest is judged here.
-	if !p.foreign && !t.cfg.Outgoing {
+	if addresses && !p.foreign && !t.cfg.Outgoing {
 		for a := range p.local {
 			s.Dst = append(s.Dst, netip.PrefixFrom(a, a.BitLen()))
 		}
@@ -166,16 +169,28 @@ func (t *Transport) update() error {
 	if len(t.cfg.Lock) > 0 {
 		return nil
 	}
-	program := t.program(p)
+	program := t.program(p, true)
 	for _, q := range t.queues {
 		for _, s := range q.sources {
-			if err := filter.Attach(s.fd, program); err != nil {
+			if err := t.attach(s.fd, p, &program); err != nil {
 				t.policy.Store(before)
 				return opError("bind", err)
 			}
 		}
 	}
 	return nil
+}
+
+// attach gives a socket a policy's program. If that does not fit beside the old one
+// (net.core.optmem_max), it becomes the one without addresses: more is accepted then, and
+// judged here.
+func (t *Transport) attach(fd int, p *policy, program *[]bpf.RawInstruction) error {
+	err := filter.Attach(fd, *program)
+	if errors.Is(err, unix.ENOMEM) {
+		*program = t.program(p, false)
+		err = filter.Attach(fd, *program)
+	}
+	return err
 }
 
 func (t *Transport) loopback() bool {

@@ -218,6 +218,11 @@ func (q *queue) tell(s transport.Sink) {
 // taken it in.
 func (q *queue) tellLinks(s transport.Sink) {
 	t, r := q.t, &q.rx
+	if orphaned(q.sources[0].fd) {
+		// It may have been down before, so that there is no error at the socket, and be
+		// back under the same number, so that the list is the same.
+		t.interfaceGone()
+	}
 	if !t.links.Look() {
 		return
 	}

@@ -170,7 +170,9 @@ func (t *Transport) prepare(s *source) error {
 			return err
 		}
 	}
-	if err := opError("open", filter.Attach(s.fd, t.program(t.policy.Load()))); err != nil {
+	p := t.policy.Load()
+	program := t.program(p, true)
+	if err := opError("open", t.attach(s.fd, p, &program)); err != nil {
 		return err
 	}
 	return s.init(t)
