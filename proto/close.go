@@ -13,7 +13,8 @@ import (
 // Close unregisters the handler: its Stop is called and what it sends goes
 // out, timers and posted functions do not run any more, waiting calls return
 // net.ErrClosed, the multicast memberships and claims made through Env end, and
-// Runner's goroutine has ended when it returns (unless it is the caller).
+// Runner's goroutine has ended when it returns (unless the caller is a Runner,
+// of this binding or another: two that close each other would wait for ever).
 // Close is idempotent. Inside a callback it returns ErrOnLoop: close from
 // another goroutine.
 func (b *Binding) Close() error {
@@ -37,9 +38,14 @@ func (b *Binding) close(stop bool) {
 		<-b.idle
 	}
 	b.lock.lock()
+	defer b.closeRest(stop) // also if Stop ends the goroutine
 	if stop {
 		b.stop()
 	}
+}
+
+// closeRest is what close does after Stop, with the lock held, which it lets go.
+func (b *Binding) closeRest(stop bool) {
 	b.closed = true
 	b.timers.clear()
 	b.onRoom = nil

@@ -4,6 +4,7 @@ package proto
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -33,8 +34,12 @@ func (b *Binding) do(f func(*Env)) error {
 }
 
 func (b *Binding) endDo() {
+	defer b.endDoSending() // also if a function given to Await ends the goroutine
 	b.doOut.abandon()
 	b.runNotified()
+}
+
+func (b *Binding) endDoSending() {
 	if b.doOut.n != 0 {
 		if b.doOut.flushAll(); b.doOut.stuck {
 			b.host.starve() // room may have come before it was asked for
@@ -72,7 +77,7 @@ type waiter struct {
 	done chan struct{} // closed when f returned true or the binding was closed
 	err  error
 
-	over bool            // f returned true, or panicked
+	over bool            // f returned true, panicked, or ended its goroutine
 	wake transport.Timer // closes done then, if not nil
 }
 
@@ -157,29 +162,42 @@ func (b *Binding) runNotified() {
 
 // runWaiters looks at the functions of Await again, in order of arrival.
 func (b *Binding) runWaiters(env *Env) {
-	keep := b.waiters[:0]
-	for _, w := range b.waiters {
-		if b.runWaiter(w, env) {
-			w.finish()
-		} else {
+	all, keep, i := b.waiters, b.waiters[:0], 0
+	defer func() { // also if one ends the goroutine, before the others' turn
+		keep = append(keep, all[i:]...)
+		clear(all[len(keep):])
+		b.waiters = keep
+	}()
+	for i < len(all) {
+		w := all[i]
+		i++
+		if b.runWaiter(w, env); !w.over {
 			keep = append(keep, w)
 		}
 	}
-	clear(b.waiters[len(keep):])
-	b.waiters = keep
 }
 
-func (b *Binding) runWaiter(w *waiter, env *Env) (done bool) {
+// errAwaitEnded is the result of an Await whose function did not return.
+var errAwaitEnded = errors.New("proto: function given to Await has ended its goroutine")
+
+// runWaiter calls the function of w, and finishes w if that is done.
+func (b *Binding) runWaiter(w *waiter, env *Env) {
+	done, returned := true, false
 	defer func() {
-		if v := recover(); v != nil {
+		if !returned {
 			env.o.abandon()
-			b.panicked(v, debug.Stack(), nil)
-			w.err = fmt.Errorf("proto: function given to Await panicked: %v", v)
-			done = true
+			w.err = errAwaitEnded
+			if v := recover(); v != nil {
+				w.err = fmt.Errorf("proto: function given to Await panicked: %v", v)
+				b.panicked(v, debug.Stack(), nil)
+			}
+		}
+		if done {
+			w.finish()
 		}
 	}()
 	call(func(env *Env) { done = w.f(env) }, env)
-	return done
+	returned = true
 }
 
 // stepped reports whether the host is driven by Poll, so that a call must not

@@ -5,6 +5,7 @@ package proto
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -171,7 +172,19 @@ func (h *Host) nowNs() int64 {
 	return int64(h.clock().Sub(h.epoch)) - h.shift.Load()
 }
 
-func (h *Host) toNs(t time.Time) int64 { return int64(t.Sub(h.epoch)) - h.shift.Load() }
+// toNs is the host's time of t, or the farthest there is.
+func (h *Host) toNs(t time.Time) int64 {
+	ns, shift := int64(t.Sub(h.epoch)), h.shift.Load() // Sub goes no further than an int64 either
+	switch at := ns - shift; {
+	case shift > 0 && at > ns:
+		return math.MinInt64
+	case shift < 0 && at < ns:
+		return never
+	default:
+		return at
+	}
+}
+
 func (h *Host) toTime(ns int64) time.Time {
 	shift := h.shift.Load()
 	return h.epoch.Add(time.Duration(min(ns, never-max(shift, 0)) + shift))

@@ -17,13 +17,15 @@ func (b *Binding) acquire() bool {
 	return true
 }
 
-// release lets go of the lock.
+// release lets go of the lock, also if a function given to Await ends the goroutine.
 func (b *Binding) release() {
+	defer func() {
+		b.end()
+		b.lock.unlock()
+	}()
 	if b.changed() {
 		b.tell(nil)
 	}
-	b.end()
-	b.lock.unlock()
 }
 
 // begin makes env that of the callback in progress.
@@ -38,7 +40,11 @@ func (b *Binding) changed() bool {
 // next timer is due. q is the queue on whose loop this happens, nil for any other
 // goroutine.
 func (b *Binding) tell(q *queue) {
+	defer b.tellDue(q)
 	b.runNotified()
+}
+
+func (b *Binding) tellDue(q *queue) {
 	if next := b.timers.next(); next != b.due.Load() {
 		b.due.Store(next)
 		b.host.lowerNext(next, q)
@@ -106,10 +112,23 @@ func (b *Binding) runPosts(q *queue, env *Env) {
 	posts, faults := b.posts, b.faults
 	b.posts, b.faults = nil, nil
 	b.postMu.Unlock()
-	for _, e := range faults {
+	defer func() { // some are left if one has ended the goroutine
+		if len(faults)+len(posts) == 0 {
+			return
+		}
+		b.postMu.Lock()
+		b.faults, b.posts = append(faults, b.faults...), append(posts, b.posts...)
+		b.postMu.Unlock()
+		b.needService()
+	}()
+	for len(faults) != 0 {
+		e := faults[0]
+		faults = faults[1:]
 		b.callError(&q.out, env, e)
 	}
-	for _, f := range posts {
+	for len(posts) != 0 {
+		f := posts[0]
+		posts[0], posts = nil, posts[1:]
 		b.callContained(&q.out, f, env)
 	}
 	if b.doOut.n != 0 {
@@ -149,7 +168,14 @@ func (b *Binding) roomAgain(q *queue) {
 	}
 	fs := b.onRoom
 	b.onRoom = nil
-	for _, f := range fs {
+	defer func() {
+		if len(fs) != 0 { // one has ended the goroutine
+			b.onRoom = append(fs, b.onRoom...)
+		}
+	}()
+	for len(fs) != 0 {
+		f := fs[0]
+		fs = fs[1:]
 		b.callContained(&q.out, f, env)
 	}
 }

@@ -389,3 +389,31 @@ func TestRunEndsWithItsContextOrItsTransport(t *testing.T) {
 		t.Errorf("Run of a closed transport: %v, want net.ErrClosed", err)
 	}
 }
+
+// TestTimersOfFarTimes arms timers for times beyond what host time can say, also where
+// Poll's clock is far from the system's.
+func TestTimersOfFarTimes(t *testing.T) {
+	for _, ahead := range []time.Duration{-100 * 365 * 24 * time.Hour, 0, 100 * 365 * 24 * time.Hour} {
+		h := rigHost(t, newRig(1), nil)
+		now := time.Now().Add(ahead)
+		poll(t, h, now)
+		b := handle(t, h, 253, &script{})
+		var ran []time.Time
+		do(t, b, func(env *proto.Env) {
+			for _, at := range []time.Time{
+				{}, now.AddDate(-250, 0, 0), now.AddDate(-150, 0, 0), now.AddDate(150, 0, 0), now.AddDate(250, 0, 0), now.AddDate(5000, 0, 0),
+			} {
+				timer := env.NewTimer(func(*proto.Env) { ran = append(ran, at) })
+				if err := timer.ResetAt(at); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for range 2 {
+			poll(t, h, now)
+		}
+		if len(ran) != 3 {
+			t.Errorf("clock ahead by %v: ran timers for %v, want the 3 before %v", ahead, ran, now)
+		}
+	}
+}

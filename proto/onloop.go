@@ -53,7 +53,7 @@ func codeOf(f any) code {
 // hundred nanoseconds.
 func onLoop() bool { return calledFrom(callbackCode[:]) }
 
-// onRunner reports whether the caller was called from a Runner of b's kind.
+// onRunner reports whether the caller was called from a Runner, of whatever binding.
 func onRunner() bool { return calledFrom(runnerCode[:]) }
 
 func calledFrom(functions []code) bool {

@@ -66,7 +66,13 @@ func (h *Host) setMode(mode int32, now time.Time) bool {
 // pass is one round of a loop. It reports whether there is more to do at once.
 func (q *queue) pass() (more bool, err error) {
 	q.passing.lock()
-	defer q.passed()
+	returned := false
+	defer func() {
+		if !returned {
+			q.cutShort()
+		}
+		q.passed()
+	}()
 	defer q.finish()
 	if q.out.n != 0 && q.out.stuck {
 		q.out.flushAll()
@@ -74,6 +80,7 @@ func (q *queue) pass() (more bool, err error) {
 	if !q.h.caps.SendOnly {
 		n, err := q.recv(q.h.cfg.Batch)
 		if err != nil {
+			returned = true
 			return false, err
 		}
 		more = n >= q.h.cfg.Batch || q.again
@@ -83,7 +90,18 @@ func (q *queue) pass() (more bool, err error) {
 	if q.index == 0 {
 		more = q.chores() || more
 	}
+	returned = true
 	return more, nil
+}
+
+// cutShort is called when a callback has ended the goroutine of a pass: the next one looks
+// after everything that this one may not have come to.
+func (q *queue) cutShort() {
+	if h := q.h; q.index == 0 {
+		h.housekey.Store(true)
+		h.starved.Store(true)
+		h.lowerNext(h.nowNs(), q)
+	}
 }
 
 // passed ends a pass.

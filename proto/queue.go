@@ -192,11 +192,26 @@ func (q *queue) settle() *loopLock {
 		q.counts.taken = 0
 	}
 	if b.changed() { // which saves most the call
-		b.tell(q)
+		q.tell(b)
 	}
 	b.end()
 	q.cur, q.env = nil, nil
 	return &b.lock
+}
+
+// tell passes on what b has changed. The lock is let go also if a function given to
+// Await ends the goroutine, since then nobody does it later.
+func (q *queue) tell(b *Binding) {
+	returned := false
+	defer func() {
+		if !returned {
+			b.end()
+			q.cur, q.env = nil, nil
+			q.place.move(&b.lock, nil)
+		}
+	}()
+	b.tell(q)
+	returned = true
 }
 
 // took counts packets that the binding of env has taken.
@@ -220,6 +235,7 @@ func (q *queue) publishTaken() {
 // finish ends a pass: EndBatch where packets were handled, then the packets
 // staged by all callbacks go out, then the counts are published.
 func (q *queue) finish() {
+	defer q.sendOut()
 	if ended := q.ended; len(ended) != 0 {
 		q.ended = ended[:0] // at once: EndBatch may end the goroutine
 		for _, b := range ended {
@@ -236,6 +252,11 @@ func (q *queue) finish() {
 			}
 		}
 	}
+	q.release() // here, since it may end the goroutine, too
+}
+
+// sendOut is the rest of a pass.
+func (q *queue) sendOut() {
 	q.release()
 	q.comeOut()
 	if q.out.n != 0 {

@@ -169,7 +169,7 @@ func (b *Binding) runRunner(ctx context.Context) {
 	}
 }
 
-// stopRunner ends b's Runner and waits for it, unless it is the caller.
+// stopRunner ends b's Runner and waits for it, unless the caller is one.
 func (b *Binding) stopRunner() {
 	b.runMu.Lock()
 	cancel, done := b.runCancel, b.runDone
