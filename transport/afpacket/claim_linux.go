@@ -91,6 +91,9 @@ func (t *Transport) answer(addr netip.Addr, mac wire.MAC) error {
 		t.claims.responder = claim.New(t.ns, t.link.index, t.hardwareAddr)
 	}
 	err := t.claims.responder.Claim(addr, mac)
+	if denied := new(transport.PermissionError); errors.As(err, &denied) {
+		return opError("claim", err) // it says what it takes
+	}
 	if errors.Is(err, unix.EPERM) { // it opens packet sockets of its own
 		return permission("claim", "socket", "CAP_NET_RAW", unix.EPERM)
 	}

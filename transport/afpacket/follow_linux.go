@@ -3,7 +3,6 @@
 package afpacket
 
 import (
-	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,19 +12,14 @@ import (
 )
 
 // follow takes in another hardware address or MTU of the interface. Recv and Wait of
-// the first queue do that, too, by announcements that who only sends never reads. But
-// sending looks routes up, which change their generation with every change of a link.
+// the first queue do that, too, by announcements that who only sends never reads. The
+// routes' generation changes with every change of a link.
 func (t *Transport) follow() {
 	if t.followed.Load() == t.hops.routes.Generation() {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.followed.Load() == 0 {
-		// Changes count from the first look-up on. This one only begins that: what
-		// it finds, if anything, is of no use.
-		t.hops.routes.Lookup(netip.IPv4Unspecified(), t.link.index)
-	}
 	generation := t.hops.routes.Generation() // before the answer, which may be newer
 	t.ask()
 	t.followed.Store(generation)

@@ -61,7 +61,7 @@ func (t *Transport) open() error {
 	if t.cfg.V6 {
 		t.caps.Known6 = transport.FieldsAll6
 	}
-	if err := t.links.Open(t.ns, 0); err != nil {
+	if err := t.links.Open(t.ns, &t.ifs, 0); err != nil {
 		return opError("open", err)
 	}
 	t.own = t.links.Interfaces()

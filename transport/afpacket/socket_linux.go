@@ -4,7 +4,6 @@ package afpacket
 
 import (
 	"errors"
-	"net"
 	"os"
 	"strconv"
 
@@ -31,15 +30,12 @@ var bareLinks = map[uint16]bool{
 
 // findLink looks the configured interface up.
 func (t *Transport) findLink() error {
-	err := t.ns.Do(func() error {
-		ifi, err := net.InterfaceByName(t.cfg.Interface)
-		if err == nil {
-			t.link.index = ifi.Index
-		}
-		return err
-	})
+	err := t.ifs.Open(t.ns)
+	if err == nil {
+		t.link.index, err = t.ifs.Index(t.cfg.Interface)
+	}
 	if err != nil {
-		return callError("open", "if_nametoindex "+strconv.Quote(t.cfg.Interface), unix.ENODEV)
+		return opError("open", err)
 	}
 	if t.member.packet, err = t.socket(); err != nil {
 		return err

@@ -26,6 +26,7 @@ type Transport struct {
 	calls  sockio.Gate
 	queues []*queue
 
+	ifs    sockio.Interfaces
 	links  sockio.LinkMonitor // of the first queue's receiving goroutine
 	policy atomic.Pointer[policy]
 	status atomic.Pointer[transport.Interface] // as it was seen last; never changed
@@ -76,7 +77,7 @@ func (t *Transport) Interfaces() []transport.Interface {
 		return nil
 	}
 	defer t.calls.Leave()
-	all, _ := sockio.Interfaces(t.ns, t.link.index)
+	all, _ := t.ifs.List(t.link.index)
 	return all
 }
 
@@ -151,6 +152,7 @@ func (t *Transport) Close() error {
 		t.claims.close()
 		t.hops.close()
 		t.links.Close()
+		t.ifs.Close()
 		t.ns.Close()
 	})
 	return nil

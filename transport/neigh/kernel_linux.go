@@ -17,17 +17,25 @@ import (
 	"protean/transport/internal/rtnl"
 )
 
-// Open returns a Kernel. Sockets are opened at the first Lookup of a hop; until
-// then nothing but a descriptor of the namespace is held.
+// Open returns a Kernel. No privileges are needed but to enter another namespace, and
+// what it opens serves all of Lookup: afterwards they may be dropped.
 func Open(c *Config) (*Kernel, error) {
 	k := newKernel(c)
 	ns, err := netns.At(k.cfg.NetNS)
 	if err != nil {
 		return nil, err
 	}
-	t := &table{k: k, ns: ns}
+	defer ns.Close()
+	t := &table{k: k}
 	t.session = rtnl.Session{Path: ns.Path(), Groups: []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_LINK}, Tell: t.announced}
-	k.source = t
+	k.source = t // before announcements come
+	if err = t.prober.open(ns); err == nil {
+		err = t.session.Open()
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
 	return k, nil
 }
 
@@ -35,8 +43,8 @@ func Open(c *Config) (*Kernel, error) {
 // with the lock of k held.
 type table struct {
 	k       *Kernel
-	ns      *netns.Handle
 	session rtnl.Session
+	prober  prober
 
 	mu    sync.Mutex // guards links
 	links map[int]link
@@ -44,7 +52,7 @@ type table struct {
 
 func (t *table) close() {
 	t.session.Close()
-	t.ns.Close()
+	t.prober.close()
 }
 
 // announced takes a notification.
@@ -88,11 +96,7 @@ func header(hop netip.Addr, ifindex int, flags uint8) []byte {
 }
 
 func (t *table) get(hop netip.Addr, ifindex int) (u update, ok bool, err error) {
-	c, err := t.session.Open()
-	if err != nil {
-		return u, false, err
-	}
-	answer, err := rtnl.Execute(c, unix.RTM_GETNEIGH, 0, header(hop, ifindex, 0), func(ae *netlink.AttributeEncoder) {
+	answer, err := rtnl.Execute(t.session.Conn, unix.RTM_GETNEIGH, 0, header(hop, ifindex, 0), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(unix.NDA_DST, hop.AsSlice())
 	})
 	if err != nil || len(answer) == 0 {
@@ -106,15 +110,11 @@ func (t *table) get(hop netip.Addr, ifindex int) (u update, ok bool, err error) 
 }
 
 func (t *table) use(hop netip.Addr, ifindex int) error {
-	c, err := t.session.Open()
-	if err != nil {
-		return err
-	}
-	_, err = rtnl.Execute(c, unix.RTM_NEWNEIGH, unix.NLM_F_ACK|unix.NLM_F_CREATE, header(hop, ifindex, unix.NTF_USE), func(ae *netlink.AttributeEncoder) {
+	_, err := rtnl.Execute(t.session.Conn, unix.RTM_NEWNEIGH, unix.NLM_F_ACK|unix.NLM_F_CREATE, header(hop, ifindex, unix.NTF_USE), func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(unix.NDA_DST, hop.AsSlice())
 	})
 	if errors.Is(err, unix.EPERM) {
-		return probe(t.ns, hop, ifindex)
+		return t.prober.probe(hop, ifindex)
 	}
 	return err
 }
@@ -158,13 +158,9 @@ func (t *table) link(ifindex int) (link, error) {
 	if ok {
 		return l, nil
 	}
-	c, err := t.session.Open()
-	if err != nil {
-		return l, err
-	}
 	b := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(b[4:], uint32(ifindex))
-	answer, err := rtnl.Execute(c, unix.RTM_GETLINK, 0, b, nil)
+	answer, err := rtnl.Execute(t.session.Conn, unix.RTM_GETLINK, 0, b, nil)
 	if err != nil {
 		return l, err
 	}

@@ -3,37 +3,76 @@
 package neigh
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
 
+	"protean/transport/filter"
 	"protean/transport/internal/netns"
 )
 
 // discard is the port of the discard service (RFC 863).
 const discard = 9
 
-// probe makes the kernel resolve a neighbour without CAP_NET_ADMIN, as any
-// program does: by sending to it.
-func probe(ns *netns.Handle, hop netip.Addr, ifindex int) error {
-	return ns.Do(func() error {
-		family := unix.AF_INET
-		var to unix.Sockaddr
-		if hop.Is4() {
-			to = &unix.SockaddrInet4{Port: discard, Addr: hop.As4()}
-		} else {
-			family = unix.AF_INET6
-			to = &unix.SockaddrInet6{Port: discard, Addr: hop.As16(), ZoneId: uint32(ifindex)}
+// A prober makes the kernel resolve a neighbour without CAP_NET_ADMIN, as any
+// program does: by sending to it. It has a socket of each family that there is,
+// which receives nothing.
+type prober struct{ v4, v6 probeSocket }
+
+// probeSocket is a descriptor and 1, or 0 if there is none.
+type probeSocket int
+
+func (p *prober) open(ns *netns.Handle) error {
+	return ns.Do(func() (err error) {
+		if p.v4, err = openProbe(unix.AF_INET); err == nil {
+			p.v6, err = openProbe(unix.AF_INET6)
 		}
-		fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		if err != nil {
-			return os.NewSyscallError("socket", err)
-		}
-		defer unix.Close(fd)
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, ifindex); err != nil {
-			return os.NewSyscallError("setsockopt SO_BINDTOIFINDEX", err)
-		}
-		return os.NewSyscallError("sendto", unix.Sendto(fd, nil, 0, to))
+		return err
 	})
+}
+
+func openProbe(family int) (probeSocket, error) {
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	// With the first datagram it gets a port, to which others may send.
+	if err := filter.Attach(fd, filter.None()); err != nil {
+		unix.Close(fd)
+		return 0, err
+	}
+	return probeSocket(fd + 1), nil
+}
+
+func (s probeSocket) close() {
+	if s != 0 {
+		unix.Close(int(s - 1))
+	}
+}
+
+func (p *prober) close() {
+	p.v4.close()
+	p.v6.close()
+}
+
+// probe sends to a neighbour on an interface. The datagram says which: a socket that
+// is bound to one needs a privilege to be bound to another.
+func (p *prober) probe(hop netip.Addr, ifindex int) error {
+	s, control := p.v4, unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(ifindex)})
+	var to unix.Sockaddr
+	if hop.Is4() {
+		to = &unix.SockaddrInet4{Port: discard, Addr: hop.As4()}
+	} else {
+		s, control = p.v6, unix.PktInfo6(&unix.Inet6Pktinfo{Ifindex: uint32(ifindex)})
+		to = &unix.SockaddrInet6{Port: discard, Addr: hop.As16(), ZoneId: uint32(ifindex)}
+	}
+	if s == 0 {
+		return os.NewSyscallError("socket", unix.EAFNOSUPPORT)
+	}
+	return os.NewSyscallError("sendmsg", unix.Sendmsg(int(s-1), nil, control, to, 0))
 }

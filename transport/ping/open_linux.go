@@ -35,6 +35,9 @@ func Open(cfg *Config) (*Transport, error) {
 }
 
 func (t *Transport) open() (err error) {
+	if err := opError("open", t.ifs.Open(t.ns)); err != nil {
+		return err
+	}
 	if err := t.openFamilies(); err != nil {
 		return err
 	}
@@ -42,15 +45,8 @@ func (t *Transport) open() (err error) {
 		return opError("open", err)
 	}
 	if t.cfg.Interface != "" {
-		err := t.ns.Do(func() error {
-			ifi, err := net.InterfaceByName(t.cfg.Interface)
-			if err == nil {
-				t.ifindex = ifi.Index
-			}
-			return err
-		})
-		if err != nil {
-			return opError("open", os.NewSyscallError("if_nametoindex", unix.ENODEV))
+		if t.ifindex, err = t.ifs.Index(t.cfg.Interface); err != nil {
+			return opError("open", err)
 		}
 	}
 	return t.q.open(t)

@@ -60,7 +60,7 @@ func (q *queue) open(t *Transport) error {
 	q.tx.init(t.cfg.Batch)
 	err := q.Poller.Open()
 	if err == nil {
-		err = q.monitor.Open(t.ns, t.ifindex)
+		err = q.monitor.Open(t.ns, &t.ifs, t.ifindex)
 	}
 	if err == nil {
 		err = q.Watch(q.monitor.FD(), linkID)

@@ -23,6 +23,7 @@ type Transport struct {
 	cfg     Config
 	caps    transport.Caps
 	ns      *netns.Handle
+	ifs     sockio.Interfaces
 	ifindex int // of cfg.Interface, or 0
 
 	calls  sockio.Gate
@@ -53,7 +54,7 @@ func (t *Transport) Interfaces() []transport.Interface {
 		return nil
 	}
 	defer t.calls.Leave()
-	all, _ := sockio.Interfaces(t.ns, t.ifindex)
+	all, _ := t.ifs.List(t.ifindex)
 	return all
 }
 
@@ -102,7 +103,7 @@ func (t *Transport) route(dst netip.Addr, ifindex int) (transport.Route, error) 
 		ifindex = t.ifindex
 	}
 	if z := dst.Zone(); z != "" && ifindex == 0 {
-		n, err := sockio.Zone(t.ns, z)
+		n, err := t.ifs.Zone(z)
 		if err != nil {
 			return transport.Route{}, opError("route", err)
 		}
@@ -125,6 +126,7 @@ func (t *Transport) Close() error {
 		if t.router != nil {
 			t.router.Close()
 		}
+		t.ifs.Close()
 		t.ns.Close()
 	})
 	return nil

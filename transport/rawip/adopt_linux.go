@@ -3,7 +3,6 @@
 package rawip
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -111,14 +110,15 @@ func (t *Transport) note(fd int, v6 bool, at netip.Addr) error {
 		return opError("open", "getsockopt SO_BINDTOIFINDEX", err)
 	}
 	t.ifindex = ifindex
-	return t.ns.Do(func() error {
-		ifi, err := net.InterfaceByIndex(ifindex)
-		if err != nil {
-			return opError("open", "if_indextoname", unix.ENODEV)
-		}
-		c.Interface = ifi.Name
-		return nil
-	})
+	list, err := t.ifs.List(ifindex)
+	if err == nil && len(list) == 0 {
+		err = os.NewSyscallError("if_indextoname", unix.ENODEV)
+	}
+	if err != nil {
+		return opWrap("open", err)
+	}
+	c.Interface = list[0].Name
+	return nil
 }
 
 // conclude checks that the sockets make a transport.

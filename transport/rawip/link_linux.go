@@ -21,7 +21,7 @@ func (t *Transport) Interfaces() []transport.Interface {
 }
 
 func (t *Transport) interfaces() ([]transport.Interface, error) {
-	return sockio.Interfaces(t.ns, t.ifindex)
+	return t.ifs.List(t.ifindex)
 }
 
 // links turns changes of interfaces into events. All but open and close belong
@@ -39,7 +39,7 @@ func (l *links) open(t *Transport) error {
 		return nil // nobody would be told
 	}
 	l.ifindex = t.ifindex
-	if err := opWrap("open", l.monitor.Open(t.ns, t.ifindex)); err != nil {
+	if err := opWrap("open", l.monitor.Open(t.ns, &t.ifs, t.ifindex)); err != nil {
 		return err
 	}
 	return opWrap("open", t.q.Watch(l.monitor.FD(), linkID))

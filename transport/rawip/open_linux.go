@@ -42,7 +42,10 @@ func start(c Config, sockets func(t *Transport) error) (*Transport, error) {
 		bound:  make(map[uint8]*binding),
 		groups: make(sockio.Groups),
 	}
-	if err = sockets(t); err == nil {
+	if err = opWrap("open", t.ifs.Open(ns)); err == nil {
+		err = sockets(t)
+	}
+	if err == nil {
 		t.setCaps()
 		err = t.open()
 	}
@@ -59,15 +62,8 @@ func (t *Transport) open() error {
 		return &net.OpError{Op: "open", Net: name, Err: err}
 	}
 	if t.cfg.Interface != "" && t.ifindex == 0 {
-		err := t.ns.Do(func() error {
-			ifi, err := net.InterfaceByName(t.cfg.Interface)
-			if err == nil {
-				t.ifindex = ifi.Index
-			}
-			return err
-		})
-		if err != nil {
-			return opError("open", "if_nametoindex", unix.ENODEV)
+		if t.ifindex, err = t.ifs.Index(t.cfg.Interface); err != nil {
+			return opWrap("open", err)
 		}
 	}
 	t.rcvBuf = bufferSize(t.cfg.RcvBuf, t.cfg.Rate, t.largestMTU())

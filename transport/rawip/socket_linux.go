@@ -88,7 +88,7 @@ func (t *Transport) zone(a netip.Addr) (uint32, error) {
 	if a.Zone() == "" {
 		return 0, nil
 	}
-	n, err := sockio.Zone(t.ns, a.Zone())
+	n, err := t.ifs.Zone(a.Zone())
 	if err != nil {
 		return 0, addrError("bind", "its zone is not an interface", a)
 	}

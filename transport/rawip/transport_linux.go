@@ -20,6 +20,7 @@ type Transport struct {
 	cfg     Config
 	caps    transport.Caps
 	ns      *netns.Handle
+	ifs     sockio.Interfaces
 	ifindex int // of cfg.Interface, or 0
 	rcvBuf  int // bytes, 0 for the system's default
 
@@ -110,6 +111,7 @@ func (t *Transport) Close() error {
 			t.router.Close()
 		}
 		t.q.close()
+		t.ifs.Close()
 		t.ns.Close()
 	})
 	return nil

@@ -16,8 +16,8 @@ import (
 	"protean/transport/internal/rtnl"
 )
 
-// Open returns a Kernel. No privileges are needed. Sockets are opened at the
-// first Lookup; until then nothing but a descriptor of the namespace is held.
+// Open returns a Kernel. No privileges are needed but to enter another namespace, and
+// what it opens serves all of Lookup: afterwards they may be dropped.
 func Open(c *Config) (*Kernel, error) {
 	k := newKernel(c)
 	path, mark := "", uint32(0)
@@ -28,7 +28,12 @@ func Open(c *Config) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.source = &asker{k: k, ns: ns, mark: mark, session: rtnl.Session{Path: ns.Path(), Groups: changes(), Tell: func([]byte) { k.Flush() }}}
+	a := &asker{k: k, ns: ns, mark: mark, session: rtnl.Session{Path: ns.Path(), Groups: changes(), Tell: func([]byte) { k.Flush() }}}
+	if err := a.session.Open(); err != nil {
+		a.close()
+		return nil, err
+	}
+	k.source = a
 	return k, nil
 }
 
@@ -41,8 +46,7 @@ type asker struct {
 	mu      sync.Mutex
 	closed  bool
 	session rtnl.Session
-	conn    *netlink.Conn // of session, once it is open
-	links   map[int]mtus  // of gen
+	links   map[int]mtus // of gen
 	gen     uint64
 }
 
@@ -53,15 +57,6 @@ func changes() []uint32 {
 		unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV4_RULE,
 		unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV6_RULE,
 	}
-}
-
-// open has the sockets opened. The caller holds mu.
-func (a *asker) open() (err error) {
-	if a.closed {
-		return net.ErrClosed
-	}
-	a.conn, err = a.session.Open()
-	return err
 }
 
 func (a *asker) close() {
@@ -75,8 +70,8 @@ func (a *asker) close() {
 func (a *asker) divide(now int64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.open(); err != nil {
-		return err
+	if a.closed {
+		return net.ErrClosed
 	}
 	gen := a.k.Generation()
 	if a.k.regions.Load().current(gen, now) {
@@ -84,7 +79,7 @@ func (a *asker) divide(now int64) error {
 	}
 	g, err := a.regions(gen, now+a.k.freshness)
 	if err != nil {
-		return nil // it changes all the time: destinations are asked for one by one
+		return nil // it changes all the time, or takes a privilege: destinations are asked for one by one
 	}
 	a.k.regions.Store(g)
 	return nil
@@ -93,8 +88,8 @@ func (a *asker) divide(now int64) error {
 func (a *asker) ask(dst netip.Addr, ifindex int) (r Route, shared bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.open(); err != nil {
-		return Route{}, false, err
+	if a.closed {
+		return Route{}, false, net.ErrClosed
 	}
 	if gen := a.k.Generation(); a.gen != gen {
 		a.gen, a.links = gen, make(map[int]mtus)
@@ -133,7 +128,7 @@ func (a *asker) exchange(dst netip.Addr, ifindex int) ([]byte, error) {
 	if dst.Is4() {
 		binary.NativeEndian.PutUint32(header[8:], unix.RTM_F_LOOKUP_TABLE) // see assumed
 	}
-	answer, err := rtnl.Execute(a.conn, unix.RTM_GETROUTE, 0, header, func(ae *netlink.AttributeEncoder) {
+	answer, err := rtnl.Execute(a.session.Conn, unix.RTM_GETROUTE, 0, header, func(ae *netlink.AttributeEncoder) {
 		ae.Bytes(unix.RTA_DST, dst.AsSlice())
 		if ifindex != 0 {
 			ae.Uint32(unix.RTA_OIF, uint32(ifindex))

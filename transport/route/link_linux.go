@@ -22,7 +22,7 @@ func (a *asker) mtu(ifindex int) (mtus, error) {
 	}
 	header := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(header[4:], uint32(ifindex))
-	answer, err := rtnl.Execute(a.conn, unix.RTM_GETLINK, 0, header, nil)
+	answer, err := rtnl.Execute(a.session.Conn, unix.RTM_GETLINK, 0, header, nil)
 	if err != nil {
 		return mtus{}, err
 	}

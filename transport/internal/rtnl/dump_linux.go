@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dump asks for a table and calls f with each message of the answer, valid until
+// Dump asks for a table, over a socket of its own in the namespace at path (see
+// [Dial]), and calls f with each message of the answer, valid until
 // f returns, as it comes: a table may be larger than what one wants to hold. It
 // ends early when f returns false. The error is an *[os.SyscallError], around EINTR
 // if the table changed meanwhile: then f has seen all of an answer that may lack
@@ -20,7 +21,13 @@ func Dump(path string, kind uint16, header []byte, f func(kind uint16, body []by
 		return err
 	}
 	defer c.Close()
-	_, err = c.Send(netlink.Message{
+	return DumpOver(c, kind, header, f)
+}
+
+// DumpOver is Dump over a socket that nobody else uses meanwhile, and nobody at all
+// after f has returned false: the rest of the answer still comes then.
+func DumpOver(c *netlink.Conn, kind uint16, header []byte, f func(kind uint16, body []byte) bool) error {
+	sent, err := c.Send(netlink.Message{
 		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | netlink.Dump},
 		Data:   header,
 	})
@@ -31,7 +38,7 @@ func Dump(path string, kind uint16, header []byte, f func(kind uint16, body []by
 	if err != nil {
 		return err
 	}
-	d := dump{f: f}
+	d := dump{seq: sent.Header.Sequence, f: f}
 	b := make([]byte, 1<<16) // twice what the kernel sends at once
 	for {
 		var n int
@@ -54,6 +61,7 @@ func Dump(path string, kind uint16, header []byte, f func(kind uint16, body []by
 
 // A dump is what is known of an answer that is being read.
 type dump struct {
+	seq   uint32 // of the question
 	f     func(kind uint16, body []byte) bool
 	done  bool // nothing more of it comes, or is wanted
 	mixed bool // the table changed meanwhile
@@ -61,14 +69,14 @@ type dump struct {
 
 // part goes through a datagram of the answer.
 func (d *dump) part(b []byte) (err error) {
-	messages(b, func(kind, flags uint16, body []byte) {
-		if d.done {
+	messages(b, func(h header, body []byte) {
+		if d.done || h.seq != d.seq { // to a question before, which was given up
 			return
 		}
 		// It may be set from the middle of a datagram on, or in NLMSG_DONE alone
 		// (nl_dump_check_consistent in <net/netlink.h>).
-		d.mixed = d.mixed || flags&unix.NLM_F_DUMP_INTR != 0
-		switch kind {
+		d.mixed = d.mixed || h.flags&unix.NLM_F_DUMP_INTR != 0
+		switch h.kind {
 		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
 			// Both have an errno: the dump broke off (netlink_dump_done in
 			// net/netlink/af_netlink.c), or never began.
@@ -77,7 +85,7 @@ func (d *dump) part(b []byte) (err error) {
 				err = os.NewSyscallError("rtnetlink", unix.Errno(errno))
 			}
 		default:
-			d.done = !d.f(kind, body)
+			d.done = !d.f(h.kind, body)
 		}
 	})
 	if err == nil && d.done && d.mixed {

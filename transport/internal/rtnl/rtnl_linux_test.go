@@ -33,6 +33,8 @@ func TestPartsOfADump(t *testing.T) {
 	failure := nlmsg(unix.NLMSG_ERROR, 0, errno(unix.EPERM))
 	last := nlmsg(unix.NLMSG_DONE, 0, errno(0))
 	mixed := func(kind uint16, body []byte) []byte { return nlmsg(kind, unix.NLM_F_DUMP_INTR, body) }
+	other := nlmsg(unix.NLMSG_DONE, unix.NLM_F_DUMP_INTR, errno(unix.EIO))
+	other[8] = 1 // its sequence number
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -51,6 +53,7 @@ func TestPartsOfADump(t *testing.T) {
 		{"changed at the end", slices.Concat(one, two, mixed(unix.NLMSG_DONE, errno(0))), []string{"one", "two"}, true, unix.EINTR},
 		{"changed after the end", slices.Concat(one, last, mixed(24, nil)), []string{"one"}, true, nil},
 		{"changed, and broken off", slices.Concat(one, mixed(unix.NLMSG_DONE, errno(unix.ENOMEM))), []string{"one"}, true, unix.ENOMEM},
+		{"of another question", slices.Concat(other, one, other, last), []string{"one"}, true, nil},
 		{"cut off", slices.Concat(one, two[:len(two)-2]), []string{"one"}, false, nil},
 	} {
 		var got []string

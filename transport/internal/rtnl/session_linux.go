@@ -4,35 +4,27 @@ package rtnl
 
 import "github.com/mdlayher/netlink"
 
-// A Session is a [Watch] with a socket for questions, both opened when they are
-// needed first. It is not safe for concurrent use.
+// A Session is a [Watch] with a socket for questions. It is not safe for concurrent
+// use.
 type Session struct {
 	Path   string   // of the namespace, see [Dial]
 	Groups []uint32 // see [NewWatch]
 	Tell   func(messages []byte)
 
+	Conn *netlink.Conn // for questions, once it is open
+
 	watch *Watch
-	conn  *netlink.Conn
 }
 
-// Open returns the socket. What is answered over it is from after the watch has
-// begun.
-func (s *Session) Open() (*netlink.Conn, error) {
-	if s.watch == nil {
-		w, err := NewWatch(s.Path, s.Groups, s.Tell)
-		if err != nil {
-			return nil, err
-		}
-		s.watch = w
+// Open opens both. What is answered is from after the watch has begun. The caller
+// closes the session also after an error.
+func (s *Session) Open() (err error) {
+	// In this order: Tell may ask.
+	if s.Conn, err = Dial(s.Path); err != nil {
+		return err
 	}
-	if s.conn == nil {
-		c, err := Dial(s.Path)
-		if err != nil {
-			return nil, err
-		}
-		s.conn = c
-	}
-	return s.conn, nil
+	s.watch, err = NewWatch(s.Path, s.Groups, s.Tell)
+	return err
 }
 
 // Close ends both. It must not be called by Tell.
@@ -40,7 +32,7 @@ func (s *Session) Close() {
 	if s.watch != nil {
 		s.watch.Close()
 	}
-	if s.conn != nil {
-		s.conn.Close()
+	if s.Conn != nil {
+		s.Conn.Close()
 	}
 }

@@ -73,17 +73,26 @@ func (w *Watch) Close() {
 
 // Messages calls f for each message of a datagram.
 func Messages(b []byte, f func(kind uint16, body []byte)) {
-	messages(b, func(kind, _ uint16, body []byte) { f(kind, body) })
+	messages(b, func(h header, body []byte) { f(h.kind, body) })
 }
 
-// messages is Messages with the flags of each header, NLM_F_.
-func messages(b []byte, f func(kind, flags uint16, body []byte)) {
+// A header is what matters of struct nlmsghdr.
+type header struct {
+	kind  uint16
+	flags uint16 // NLM_F_
+	seq   uint32
+}
+
+// messages is Messages with the header of each.
+func messages(b []byte, f func(h header, body []byte)) {
 	for len(b) >= unix.NLMSG_HDRLEN {
 		n := int(Uint32(b))
 		if n < unix.NLMSG_HDRLEN || n > len(b) {
 			return
 		}
-		f(binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), b[unix.NLMSG_HDRLEN:n])
+		f(header{
+			kind: binary.NativeEndian.Uint16(b[4:]), flags: binary.NativeEndian.Uint16(b[6:]), seq: Uint32(b[8:]),
+		}, b[unix.NLMSG_HDRLEN:n])
 		b = b[min((n+3)&^3, len(b)):]
 	}
 }

@@ -3,12 +3,14 @@
 package sockio
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
-	"net/netip"
-	"slices"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
@@ -16,160 +18,78 @@ import (
 	"protean/transport/internal/rtnl"
 )
 
-// listTries is how often interfaces are listed at most, if they change meanwhile.
-const listTries = 4
+// Interfaces is a socket to ask for the interfaces of a namespace. Once it is open, that
+// takes no privileges, no descriptors and no /proc. It is safe for concurrent use.
+type Interfaces struct {
+	mu     sync.Mutex
+	conn   *netlink.Conn
+	closed bool
+}
 
-// skipStats is RTEXT_FILTER_SKIP_STATS in <linux/rtnetlink.h> (since Linux 4.7):
-// counters are a quarter of an answer, and summed up over all processors for it.
-const skipStats = 1 << 3
-
-// offsets in struct ifinfomsg and struct ifaddrmsg
-const (
-	ifiType      = 2
-	ifiIndex     = 4
-	ifiFlags     = 8
-	ifaPrefixLen = 1
-	ifaIndex     = 4
-)
-
-// Interfaces lists the interfaces of a namespace, or only the one of the given
-// index if that is not 0. It asks twice however many there are, where package net
-// asks for all addresses once for each.
-func Interfaces(ns *netns.Handle, only int) ([]transport.Interface, error) {
-	var all []transport.Interface
-	err := ns.Do(func() (err error) {
-		all, err = steady(func() ([]transport.Interface, error) { return list(only) })
+// Open opens the socket. The caller closes it.
+func (s *Interfaces) Open(ns *netns.Handle) error {
+	return ns.Do(func() (err error) {
+		s.conn, err = rtnl.Dial("")
 		return err
 	})
-	return all, err
 }
 
-// steady calls list again if they changed meanwhile. While they change all the
-// time, there is nothing better than what it has seen.
-func steady(list func() ([]transport.Interface, error)) (all []transport.Interface, err error) {
-	for range listTries {
-		if all, err = list(); !errors.Is(err, unix.EINTR) {
-			return all, err
-		}
+// Close closes the socket.
+func (s *Interfaces) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed = true; s.conn != nil {
+		s.conn.Close()
 	}
-	return all, nil
 }
 
-// list is Interfaces in the calling thread's namespace. With an error around EINTR
-// it returns what it has seen, too.
-func list(only int) ([]transport.Interface, error) {
-	var all []transport.Interface
-	at := make(map[int]int) // by index, where in all
-	request := make([]byte, unix.SizeofIfInfomsg)
-	request = binary.NativeEndian.AppendUint16(request, unix.SizeofRtAttr+4)
-	request = binary.NativeEndian.AppendUint16(request, unix.IFLA_EXT_MASK)
-	request = binary.NativeEndian.AppendUint32(request, skipStats)
-	err := rtnl.Dump("", unix.RTM_GETLINK, request, func(kind uint16, b []byte) bool {
-		f, ok := link(kind, b)
-		if ok && (only == 0 || only == f.Index) {
-			if i, twice := at[f.Index]; twice { // they change meanwhile
-				all[i] = f
-				return true
-			}
-			at[f.Index] = len(all)
-			all = append(all, f)
-		}
-		return true
+// List lists the interfaces, or only the one of the given index if that is not 0. It asks
+// twice however many there are, where package net asks for all addresses once for
+// each.
+func (s *Interfaces) List(only int) ([]transport.Interface, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, net.ErrClosed
+	}
+	return steady(func() ([]transport.Interface, error) { return list(s.conn, only) })
+}
+
+// Index returns the index of the interface of a name. The error is an
+// *[os.SyscallError], around ENODEV if there is none.
+func (s *Interfaces) Index(name string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, net.ErrClosed
+	}
+	none := os.NewSyscallError("if_nametoindex "+strconv.Quote(name), unix.ENODEV)
+	if name == "" || len(name) >= unix.IFNAMSIZ || strings.ContainsRune(name, 0) {
+		return 0, none // the kernel would find another one, or have an error of its own
+	}
+	answer, err := rtnl.Execute(s.conn, unix.RTM_GETLINK, 0, make([]byte, unix.SizeofIfInfomsg), func(ae *netlink.AttributeEncoder) {
+		ae.String(unix.IFLA_IFNAME, name)
+		ae.Uint32(unix.IFLA_EXT_MASK, skipStats)
 	})
-	if err != nil && !errors.Is(err, unix.EINTR) || len(all) == 0 {
-		return nil, err
+	if errors.Is(err, unix.ENODEV) {
+		err = none
 	}
-	aerr := rtnl.Dump("", unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg), func(kind uint16, b []byte) bool {
-		if index, p, ok := prefix(kind, b); ok {
-			// The interface may have come meanwhile.
-			if i, ok := at[index]; ok {
-				all[i].Prefixes = append(all[i].Prefixes, p)
-			}
-		}
-		return true
-	})
-	if aerr != nil && !errors.Is(aerr, unix.EINTR) {
-		return nil, aerr
-	}
-	if err == nil {
-		err = aerr
-	}
-	return all, err
-}
-
-// link reads an answer to RTM_GETLINK.
-func link(kind uint16, b []byte) (f transport.Interface, ok bool) {
-	if kind != unix.RTM_NEWLINK || len(b) < unix.SizeofIfInfomsg {
-		return f, false
-	}
-	flags := rtnl.Uint32(b[ifiFlags:])
-	f = transport.Interface{
-		Index:        int(rtnl.Uint32(b[ifiIndex:])),
-		Up:           flags&unix.IFF_UP != 0,
-		Broadcast:    flags&unix.IFF_BROADCAST != 0,
-		Multicast:    flags&unix.IFF_MULTICAST != 0,
-		Loopback:     flags&unix.IFF_LOOPBACK != 0,
-		PointToPoint: flags&unix.IFF_POINTOPOINT != 0,
-	}
-	ad, err := rtnl.Attributes(b, unix.SizeofIfInfomsg)
 	if err != nil {
-		return f, false
+		return 0, err
 	}
-	for ad.Next() {
-		switch ad.Type() {
-		case unix.IFLA_IFNAME:
-			f.Name = ad.String()
-		case unix.IFLA_MTU:
-			f.MTU = int(ad.Uint32())
-		case unix.IFLA_ADDRESS:
-			f.HardwareAddr = hardwareAddr(binary.NativeEndian.Uint16(b[ifiType:]), ad.Bytes())
+	for _, m := range answer {
+		if f, ok := link(uint16(m.Header.Type), m.Data); ok {
+			return f.Index, nil
 		}
 	}
-	return f, ad.Err() == nil
+	return 0, none
 }
 
-// hardwareAddr returns b unless it is no such address: zeros, or, of a tunnel, an
-// IP address.
-func hardwareAddr(kind uint16, b []byte) net.HardwareAddr {
-	switch kind {
-	case unix.ARPHRD_TUNNEL, unix.ARPHRD_SIT, unix.ARPHRD_IPGRE:
-		if len(b) == net.IPv4len {
-			return nil
-		}
-	case unix.ARPHRD_TUNNEL6, unix.ARPHRD_IP6GRE:
-		if len(b) == net.IPv6len {
-			return nil
-		}
+// Zone returns the index of the interface that an address's zone names, as a
+// name or a number.
+func (s *Interfaces) Zone(zone string) (int, error) {
+	if n, err := strconv.ParseUint(zone, 10, 31); err == nil {
+		return int(n), nil
 	}
-	if !slices.ContainsFunc(b, func(x byte) bool { return x != 0 }) {
-		return nil
-	}
-	return b
-}
-
-// prefix reads an answer to RTM_GETADDR: an own address, and the length of its
-// prefix.
-func prefix(kind uint16, b []byte) (index int, p netip.Prefix, ok bool) {
-	if kind != unix.RTM_NEWADDR || len(b) < unix.SizeofIfAddrmsg || b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
-		return 0, p, false
-	}
-	ad, err := rtnl.Attributes(b, unix.SizeofIfAddrmsg)
-	if err != nil {
-		return 0, p, false
-	}
-	// On the way to a peer, IFA_ADDRESS is the peer's (<linux/if_addr.h>).
-	var local, other netip.Addr
-	for ad.Next() {
-		switch ad.Type() {
-		case unix.IFA_LOCAL:
-			local = rtnl.Addr(ad.Bytes())
-		case unix.IFA_ADDRESS:
-			other = rtnl.Addr(ad.Bytes())
-		}
-	}
-	if !local.IsValid() {
-		local = other
-	}
-	p = netip.PrefixFrom(local.Unmap(), int(b[ifaPrefixLen]))
-	return int(rtnl.Uint32(b[ifaIndex:])), p, local.IsValid() && ad.Err() == nil
+	return s.Index(zone)
 }

@@ -18,7 +18,7 @@ import (
 // seen from a comparison, so that announcements may be lost or come in
 // bursts. All but Open and Close belong to one goroutine.
 type LinkMonitor struct {
-	ns     *netns.Handle
+	list   *Interfaces
 	only   int
 	fd     int
 	opened bool
@@ -27,10 +27,10 @@ type LinkMonitor struct {
 }
 
 // Open begins to watch the interfaces of a namespace, or only the one of the
-// given index if that is not 0. The caller closes the monitor, also after an
-// error, and ns after it.
-func (m *LinkMonitor) Open(ns *netns.Handle, only int) (err error) {
-	m.ns, m.only = ns, only
+// given index if that is not 0, which list lists. The caller closes the monitor, also
+// after an error.
+func (m *LinkMonitor) Open(ns *netns.Handle, list *Interfaces, only int) (err error) {
+	m.list, m.only = list, only
 	err = ns.Do(func() (err error) {
 		m.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 		return os.NewSyscallError("socket AF_NETLINK", err)
@@ -48,7 +48,7 @@ func (m *LinkMonitor) Open(ns *netns.Handle, only int) (err error) {
 	}
 	// In this order: what changes before they are listed is seen, and what changes
 	// later is announced.
-	m.now, err = Interfaces(ns, only)
+	m.now, err = list.List(only)
 	m.told = m.now
 	return err
 }
@@ -79,7 +79,7 @@ func (m *LinkMonitor) Changes(changed func(f *transport.Interface)) {
 // could.
 func (m *LinkMonitor) Look() bool {
 	m.drain()
-	now, err := Interfaces(m.ns, m.only)
+	now, err := m.list.List(m.only)
 	if err != nil {
 		return false // the next change shows this one too
 	}

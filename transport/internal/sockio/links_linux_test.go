@@ -4,12 +4,14 @@ package sockio
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +26,18 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(netlab.Main(m)) }
 
-// byNet is Interfaces as package net sees them.
+// interfaces opens a socket to ask for those of a namespace.
+func interfaces(t testing.TB, ns *netns.Handle) *Interfaces {
+	t.Helper()
+	s := new(Interfaces)
+	t.Cleanup(s.Close)
+	if err := s.Open(ns); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// byNet is Interfaces.List as package net sees them.
 func byNet(ns *netns.Handle, only int) ([]transport.Interface, error) {
 	var all []transport.Interface
 	err := ns.Do(func() error {
@@ -62,8 +75,9 @@ func byNet(ns *netns.Handle, only int) ([]transport.Interface, error) {
 // agree checks that both ways to list interfaces have the same result, and returns it.
 func agree(t *testing.T, ns *netns.Handle, only int) []transport.Interface {
 	t.Helper()
+	list := interfaces(t, ns)
 	for try := 0; ; try++ {
-		got, err := Interfaces(ns, only)
+		got, err := list.List(only)
 		want, werr := byNet(ns, only)
 		if err == nil && werr == nil && reflect.DeepEqual(got, want) {
 			return got
@@ -167,6 +181,31 @@ func TestInterfacesOfANamespace(t *testing.T) {
 	}
 }
 
+func TestInterfacesByName(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a := lab.Node("a")
+	eth0 := a.Interfaces()[0]
+	s := interfaces(t, handle(t, a.NetNS()))
+	for name, want := range map[string]int{
+		"lo": 1, eth0.Name: eth0.Index, "": 0, "nowhere": 0, "lo\x00": 0, strings.Repeat("x", 15): 0, strings.Repeat("x", 16): 0,
+	} {
+		n, err := s.Index(name)
+		if n != want || (err == nil) != (want != 0) || err != nil && !errors.Is(err, unix.ENODEV) {
+			t.Errorf("%q: %d, %v; want %d", name, n, err, want)
+		}
+	}
+	if n, err := s.Zone("77"); n != 77 || err != nil {
+		t.Errorf("zone 77: %d, %v", n, err)
+	}
+	s.Close()
+	if _, err := s.Index("lo"); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+	if _, err := s.List(0); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
 func TestNoHardwareAddresses(t *testing.T) {
 	v4, v6 := []byte{192, 0, 2, 1}, slices.Repeat([]byte{1}, 16)
 	for _, c := range []struct {
@@ -220,12 +259,13 @@ func TestTheMonitorTellsOfEachChangeOnce(t *testing.T) {
 	lab := netlab.Test(t, netlab.Pair())
 	a := lab.Node("a")
 	eth0 := a.Interfaces()[0].Index
+	ns := handle(t, a.NetNS())
 	var m LinkMonitor
 	defer m.Close()
-	if err := m.Open(handle(t, a.NetNS()), 0); err != nil {
+	if err := m.Open(ns, interfaces(t, ns), 0); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := byNet(m.ns, 0); err != nil || !reflect.DeepEqual(m.Interfaces(), got) {
+	if got, err := byNet(ns, 0); err != nil || !reflect.DeepEqual(m.Interfaces(), got) {
 		t.Errorf("opened with %+v; %+v, %v", m.Interfaces(), got, err)
 	}
 	var told []int
@@ -283,7 +323,8 @@ func BenchmarkInterfaces(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			list, err := Interfaces(ns, 0)
+			ours := interfaces(b, ns)
+			list, err := ours.List(0)
 			if err != nil || len(list) < n {
 				b.Fatalf("%d interfaces, %v", len(list), err)
 			}
@@ -292,12 +333,15 @@ func BenchmarkInterfaces(b *testing.B) {
 			}
 			for _, c := range []struct {
 				name string
-				list func(*netns.Handle, int) ([]transport.Interface, error)
-			}{{"ours", Interfaces}, {"net", byNet}} {
+				list func() ([]transport.Interface, error)
+			}{
+				{"ours", func() ([]transport.Interface, error) { return ours.List(0) }},
+				{"net", func() ([]transport.Interface, error) { return byNet(ns, 0) }},
+			} {
 				b.Run(c.name, func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						if _, err := c.list(ns, 0); err != nil {
+						if _, err := c.list(); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -306,7 +350,7 @@ func BenchmarkInterfaces(b *testing.B) {
 			b.Run("monitor", func(b *testing.B) {
 				var m LinkMonitor
 				defer m.Close()
-				if err := m.Open(ns, 0); err != nil {
+				if err := m.Open(ns, ours, 0); err != nil {
 					b.Fatal(err)
 				}
 				for b.Loop() {
