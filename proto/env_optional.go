@@ -13,7 +13,8 @@ import (
 
 // Join makes the host a member of a multicast group on an interface, for
 // packets from the given sources only if there are any. The membership ends
-// when every binding that joined has left or is closed. Errors: ErrNotOnLoop,
+// when every binding that joined has left or is closed, or when the interface is gone, of
+// which a LinkHandler is told: join again when it is back. Errors: ErrNotOnLoop,
 // *transport.UnsupportedError, and what the transport reports.
 func (e *Env) Join(ifindex int, group netip.Addr, sources ...netip.Addr) error {
 	m, ok := transport.As[transport.Multicaster](e.b.host.t)
@@ -39,7 +40,8 @@ func (e *Env) Leave(ifindex int, group netip.Addr, sources ...netip.Addr) error 
 // Claim takes over an address that the kernel does not own: packets to it are
 // delivered, and the link's questions for it answered with hw, or with the
 // interface's own hardware address if hw is nil. It ends when every binding
-// that claimed it has given it up or is closed. Errors are as for Join.
+// that claimed it has given it up or is closed, or with the interface. Errors are as for
+// Join.
 func (e *Env) Claim(ifindex int, addr netip.Addr, hw []byte) error {
 	c, ok := transport.As[transport.Claimer](e.b.host.t)
 	if err := e.can(ok, "claiming addresses"); err != nil {
@@ -139,6 +141,19 @@ func (ms *memberships) letGo(m membership, b *Binding) error {
 	}
 	delete(ms.all, m)
 	return h.end()
+}
+
+// forget ends what there is on an interface that is gone, for the transport too: one that
+// comes back, or gets its index, is another one.
+func (ms *memberships) forget(ifindex int) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for m, h := range ms.all {
+		if m.ifindex == ifindex {
+			delete(ms.all, m)
+			h.end() // most transports have done it
+		}
+	}
 }
 
 // leaveAll ends what b holds.

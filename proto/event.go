@@ -20,6 +20,9 @@ func (q *queue) Event(e *transport.Event) {
 		q.stats.lost.Add(e.Lost)
 	case transport.LinkChanged:
 		q.h.setLinks(q.h.t.Interfaces())
+		if e.Interface.Removed {
+			q.h.members.forget(e.Interface.Index)
+		}
 		for _, b := range *q.h.bindings.Load() {
 			if b.linkHandler != nil {
 				q.with(b, "HandleLink", func(env *Env) error { return b.linkHandler.HandleLink(env, e.Interface) })

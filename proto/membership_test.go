@@ -3,12 +3,15 @@
 package proto_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"protean/proto"
+	"protean/transport"
 )
 
 // Join and Leave count the memberships that the rig is asked for.
@@ -85,6 +88,43 @@ func TestAMembershipEndsWithTheLastBindingThatHasIt(t *testing.T) {
 	r.isMember(t, "one left", joined, claimed)
 	c.Close()
 	r.isMember(t, "all gone")
+}
+
+// TestAMembershipEndsWithItsInterface, so that a handler who joins again when it is back
+// does.
+func TestAMembershipEndsWithItsInterface(t *testing.T) {
+	r := newRig(1)
+	h := rigHost(t, r, nil)
+	group, addr := netip.MustParseAddr("224.0.0.18"), netip.MustParseAddr("10.0.0.50")
+	join := func(env *proto.Env, index int) error {
+		return errors.Join(env.Join(index, group), env.Claim(index, addr, nil))
+	}
+	b := handle(t, h, 112, &script{
+		start: func(env *proto.Env) error { return errors.Join(join(env, 1), join(env, 2)) },
+		link: func(env *proto.Env, f *transport.Interface) error {
+			if f.Removed {
+				return nil
+			}
+			return join(env, f.Index)
+		},
+	})
+	of := func(i int) []string { return []string{memberKey(i, group, nil), memberKey(-i, addr, nil)} }
+	event := func(f transport.Interface) {
+		r.qs[0].with(func() {
+			r.qs[0].events = append(r.qs[0].events, transport.Event{Kind: transport.LinkChanged, Interface: &f})
+		})
+		poll(t, h, time.Now())
+	}
+	r.isMember(t, "at first", slices.Concat(of(1), of(2))...)
+	event(transport.Interface{Index: 1, Removed: true})
+	r.isMember(t, "one interface is gone", of(2)...)
+	event(transport.Interface{Index: 1, Up: true})
+	r.isMember(t, "it is back", slices.Concat(of(1), of(2))...)
+	if s := h.Stats(); s.Errors != 0 {
+		t.Errorf("%d errors", s.Errors)
+	}
+	b.Close()
+	r.isMember(t, "closed")
 }
 
 // Each source of a group is a membership of its own.

@@ -9,7 +9,8 @@ import (
 
 // A Multicaster can join multicast groups. An ifindex is required; sources, if
 // any, make the membership source-specific (RFC 4607). Joining twice is no
-// error; a membership ends with Leave or when the transport is closed.
+// error; a membership ends with Leave, when the interface is gone (an event tells), or
+// when the transport is closed.
 type Multicaster interface {
 	Join(ifindex int, group netip.Addr, sources ...netip.Addr) error
 	Leave(ifindex int, group netip.Addr, sources ...netip.Addr) error

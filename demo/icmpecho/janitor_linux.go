@@ -42,13 +42,8 @@ func takeLock() (*net.UnixListener, error) {
 	}
 }
 
-// startJanitor starts a janitor and returns when it is ready.
-func startJanitor(settings []sysctl) (*janitor, error) {
-	lock, err := takeLock()
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Close() // the janitor has its own descriptor
+// startJanitor starts a janitor, which keeps the lock, and returns when it is ready.
+func startJanitor(lock *net.UnixListener, settings []sysctl) (*janitor, error) {
 	held, err := lock.File()
 	if err != nil {
 		return nil, err

@@ -4,10 +4,15 @@
 
 package main
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 type janitor struct{}
 
-func startJanitor([]sysctl) (*janitor, error) { return nil, errors.ErrUnsupported }
+func takeLock() (io.Closer, error) { return nil, errors.ErrUnsupported }
+
+func startJanitor(io.Closer, []sysctl) (*janitor, error) { return nil, errors.ErrUnsupported }
 
 func (j *janitor) end() error { return errors.ErrUnsupported }

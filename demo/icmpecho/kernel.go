@@ -54,7 +54,32 @@ type silence struct {
 // families in this network namespace. A parameter that is set already is left
 // alone.
 func silenceKernel(v4, v6 bool) (*silence, error) {
-	var changed []sysctl
+	lock, err := takeLock()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close() // the janitor has its own descriptor
+	// Not before: who had the lock may just have put them back.
+	changed, err := answering(v4, v6)
+	if err != nil {
+		return nil, err
+	}
+	j, err := startJanitor(lock, changed)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make sure that the kernel's settings come back: %w", err)
+	}
+	k := &silence{changed, j}
+	for i := range changed {
+		if err := changed[i].set("1"); err != nil {
+			k.changed = changed[:i]
+			return nil, errors.Join(silenceError(changed[i].name, err), k.restore())
+		}
+	}
+	return k, nil
+}
+
+// answering returns the parameters by which the kernel answers now.
+func answering(v4, v6 bool) (all []sysctl, err error) {
 	for _, p := range []struct {
 		wanted bool
 		name   string
@@ -67,21 +92,10 @@ func silenceKernel(v4, v6 bool) (*silence, error) {
 			return nil, silenceError(p.name, err)
 		}
 		if s.value == "0" {
-			changed = append(changed, s)
+			all = append(all, s)
 		}
 	}
-	j, err := startJanitor(changed)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make sure that the kernel's settings come back: %w", err)
-	}
-	k := &silence{changed, j}
-	for i := range changed {
-		if err := changed[i].set("1"); err != nil {
-			k.changed = changed[:i]
-			return nil, errors.Join(silenceError(changed[i].name, err), k.restore())
-		}
-	}
-	return k, nil
+	return all, nil
 }
 
 // silenceError explains why the kernel cannot be kept from answering.

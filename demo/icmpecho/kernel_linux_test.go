@@ -3,11 +3,13 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"protean/transport/netlab"
 )
@@ -95,6 +97,45 @@ func silenceInNode() (*silence, error) {
 	}
 	defer syscall.Unsetenv(programEnv)
 	return silenceKernel(true, true)
+}
+
+// TestSettingsAreReadWhenTheOneBeforeIsDone starts while the janitor of one that was killed
+// has not put them back yet.
+func TestSettingsAreReadWhenTheOneBeforeIsDone(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	b := lab.Node("b")
+	err := b.Do(func() error {
+		lock, err := takeLock()
+		if err != nil {
+			return err
+		}
+		set := func(value string) error {
+			return errors.Join(b.Sysctl(ignoreEcho4, value), b.Sysctl(ignoreEcho6, value))
+		}
+		if err := set("1"); err != nil {
+			return err
+		}
+		back := make(chan error, 1)
+		time.AfterFunc(lockPatience/5, func() {
+			err := set("0")
+			lock.Close()
+			back <- err
+		})
+		k, err := silenceInNode()
+		if err := errors.Join(<-back, err); err != nil {
+			return err
+		}
+		if now := settings(t, b); now != [2]string{"1", "1"} {
+			t.Errorf("while silent they are %q", now)
+		}
+		return k.restore()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := settings(t, b); now != [2]string{"0", "0"} {
+		t.Errorf("afterwards they are %q", now)
+	}
 }
 
 func TestASecondResponderIsRefused(t *testing.T) {

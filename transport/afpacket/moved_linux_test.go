@@ -6,14 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
-	"protean/transport/internal/netns"
 	"protean/transport/internal/rtnl"
 	"protean/transport/netlab"
 )
@@ -67,21 +65,7 @@ func TestAnInterfaceThatCameBackIsAnotherOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, tr)
-		home, err := os.Open(a.NetNS())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer home.Close()
-		away, err := netns.New()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer away.Close()
-		index := uint32(a.Interfaces()[0].Index)
-		if err := move(a.NetNS(), index, away.FD()); err != nil {
-			t.Fatal(err)
-		}
-		if err := move(away.Path(), index, int(home.Fd())); err != nil {
+		if err := a.Replug("eth0"); err != nil {
 			t.Fatal(err)
 		}
 		ends(t, tr)

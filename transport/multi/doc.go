@@ -35,6 +35,10 @@
 // names and addresses when they are joined, all indices of the later one are moved
 // up by a multiple of 2^20, for good.
 //
+// A member whose only interface is deleted fails, as by itself, and with it the joined
+// transport: Recv and Wait of its queues return the error, which ends a host's Run. Whoever
+// goes on with the others closes this one and joins them anew.
+//
 // # Abilities
 //
 // [transport.Transport.Bind], Unbind and foreign packets concern all members.

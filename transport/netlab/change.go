@@ -41,6 +41,27 @@ func (n *Node) SetMTU(iface string, mtu int) error {
 	return nil
 }
 
+// Replug takes an interface out of the node, into a namespace that is not the lab's, and
+// puts it back. It is up then, with its addresses and routes, its name and index; but for
+// programs that used it, it was gone, and is another one. It may have been down before.
+// Interfaces of switches cannot be replugged.
+func (n *Node) Replug(iface string) error {
+	f, i, err := n.find(iface)
+	switch {
+	case err != nil:
+	case n.plan.Role == Switch:
+		err = fmt.Errorf("it is a switch")
+	default:
+		if err = n.replug(f); err == nil {
+			err = n.setLink(f, i, true)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("netlab: replug %s of node %q: %w", iface, n.name, err)
+	}
+	return nil
+}
+
 func (n *Node) find(iface string) (f Interface, index int, err error) {
 	for i, f := range n.Interfaces() {
 		if f.Name == iface {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
+
+	"protean/transport/internal/netns"
 )
 
 func (n *Node) setLink(f Interface, i int, up bool) error {
@@ -48,4 +50,24 @@ func (n *Node) setMTU(f Interface, mtu int) error {
 			Attributes: &rtnetlink.LinkAttributes{MTU: uint32(mtu)},
 		})
 	})
+}
+
+func (n *Node) replug(f Interface) error {
+	away, err := netns.New()
+	if err != nil {
+		return err
+	}
+	defer away.Close()
+	move := func(to *netns.Handle) func(*rtnetlink.Conn) error {
+		return func(c *rtnetlink.Conn) error {
+			return c.Link.Set(&rtnetlink.LinkMessage{
+				Index:      uint32(f.Index),
+				Attributes: &rtnetlink.LinkAttributes{NetNS: rtnetlink.NetNSForFD(uint32(to.FD()))},
+			})
+		}
+	}
+	if err := n.netlink(move(away)); err != nil {
+		return err
+	}
+	return away.Do(func() error { return netlink(move(n.ns)) })
 }

@@ -25,5 +25,6 @@ func Available() error { return unsupported() }
 func (l *Lab) build(*plan) error                          { return unsupported() }
 func (n *Node) setLink(f Interface, i int, up bool) error { return unsupported() }
 func (n *Node) setMTU(f Interface, mtu int) error         { return unsupported() }
+func (n *Node) replug(f Interface) error                  { return unsupported() }
 func (n *Node) tun(string, int) (*os.File, int, error)    { return nil, 0, unsupported() }
 func dieWithParent(*exec.Cmd)                             {}

@@ -47,6 +47,7 @@ func TestChangesOfUnknownThingsAreRefused(t *testing.T) {
 	for name, err := range map[string]error{
 		"link":           a.SetLink("eth7", true),
 		"MTU of no link": a.SetMTU("eth7", 1400),
+		"replug no link": a.Replug("eth7"),
 		"MTU too small":  a.SetMTU("eth0", 10),
 		"sysctl":         a.Sysctl("net.ipv4.no_such_thing", "1"),
 		"outside net":    a.Sysctl("kernel.hostname", "x"),
@@ -99,6 +100,40 @@ func TestAnMTUTooSmallForIPv6LeavesIPv4(t *testing.T) {
 	}
 	if err := exchange(a, b, b.Addr4(), 548); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAnInterfaceThatIsReplugged(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	before := a.Interfaces()
+	for _, up := range []bool{true, false} {
+		if err := a.SetLink("eth0", up); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Replug("eth0"); err != nil {
+			t.Fatal(err)
+		}
+		err := a.Do(func() error {
+			ifi, err := net.InterfaceByName("eth0")
+			if err == nil && ifi.Index != before[0].Index {
+				t.Errorf("it has index %d, and had %d", ifi.Index, before[0].Index)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, dst := range []netip.Addr{b.Addr4(), b.Addr6()} {
+			if err := exchange(a, b, dst, 500); dst.IsValid() && err != nil {
+				t.Errorf("%v: %v", dst, err)
+			}
+		}
+	}
+	for _, n := range netlab.Test(t, netlab.Star(2)).Nodes() {
+		if err := n.Replug(n.Interfaces()[0].Name); (err != nil) != (n.Name() == "sw") {
+			t.Errorf("%s: %v", n.Name(), err)
+		}
 	}
 }
 

@@ -2,7 +2,11 @@
 
 package ping
 
-import "protean/transport"
+import (
+	"math"
+
+	"protean/transport"
+)
 
 // Config says what kind of sockets to open. The zero value, and a nil *Config,
 // are good for most uses. Open copies it.
@@ -39,7 +43,7 @@ const (
 	maxBatch     = 1024
 )
 
-func (c *Config) withDefaults() Config {
+func (c *Config) withDefaults() (Config, error) {
 	var d Config
 	if c != nil {
 		d = *c
@@ -51,7 +55,10 @@ func (c *Config) withDefaults() Config {
 		d.Batch = 1
 	}
 	d.Batch = min(d.Batch, maxBatch)
-	return d
+	if d.RcvBuf > math.MaxInt32 { // the kernel takes an int
+		return d, unsupported("a buffer of 2 GiB or more")
+	}
+	return d, nil
 }
 
 func unsupported(feature string) error {

@@ -21,7 +21,10 @@ import (
 // around an [*os.SyscallError] for what else the kernel refuses, such as ENODEV
 // for an unknown interface or EAFNOSUPPORT for a missing family.
 func Open(cfg *Config) (*Transport, error) {
-	c := cfg.withDefaults()
+	c, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	ns, err := netns.At(c.NetNS)
 	if err != nil {
 		return nil, opError("open", err)

@@ -3,6 +3,7 @@
 package rawip
 
 import (
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -153,6 +154,8 @@ func (c *Config) withDefaults() (Config, error) {
 	switch {
 	case d.Header > Kernel:
 		return d, unsupported("this value of Config.Header")
+	case d.RcvBuf > math.MaxInt32 || d.SndBuf > math.MaxInt32: // the kernel takes an int
+		return d, unsupported("a buffer of 2 GiB or more")
 	case d.SendOnly && d.Header == Kernel:
 		return d, unsupported("SendOnly with a header built by the kernel")
 	case d.Checksum6 && (d.Checksum6Offset < 0 || d.Checksum6Offset%2 != 0 || d.Checksum6Offset > 65533):

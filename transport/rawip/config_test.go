@@ -2,7 +2,12 @@
 
 package rawip
 
-import "testing"
+import (
+	"errors"
+	"math"
+	"strconv"
+	"testing"
+)
 
 func TestDefaultsOfTheConfig(t *testing.T) {
 	for _, c := range []struct {
@@ -18,5 +23,21 @@ func TestDefaultsOfTheConfig(t *testing.T) {
 		if err != nil || d.Batch != c.batch || d.Rate != c.rate {
 			t.Errorf("%+v: %+v, %v", c.cfg, d, err)
 		}
+	}
+}
+
+func TestBuffersBeyondWhatTheKernelTakesAreRefused(t *testing.T) {
+	if strconv.IntSize == 32 {
+		return // there are none
+	}
+	more := math.MaxInt32
+	more++ // a constant would not compile there
+	for _, c := range []Config{{RcvBuf: more}, {SndBuf: more}, {RcvBuf: math.MaxInt}, {SndBuf: math.MaxInt}} {
+		if _, err := c.withDefaults(); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, err := (&Config{RcvBuf: math.MaxInt32, SndBuf: math.MaxInt32}).withDefaults(); err != nil {
+		t.Error(err)
 	}
 }

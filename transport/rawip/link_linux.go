@@ -32,13 +32,14 @@ type links struct {
 	changed bool
 	err     error // the configured interface is gone for good
 	event   transport.Event
+	gone    func(ifindex int)
 }
 
 func (l *links) open(t *Transport) error {
 	if t.cfg.SendOnly {
 		return nil // nobody would be told
 	}
-	l.ifindex = t.ifindex
+	l.ifindex, l.gone = t.ifindex, t.forgetGroups
 	if err := opWrap("open", l.monitor.Open(t.ns, &t.ifs, t.ifindex)); err != nil {
 		return err
 	}
@@ -49,8 +50,10 @@ func (l *links) open(t *Transport) error {
 func (l *links) tell(s transport.Sink) {
 	l.changed = false
 	l.monitor.Changes(func(f *transport.Interface) {
-		if f.Removed && f.Index == l.ifindex {
-			l.err = opError("read", "netlink", unix.ENODEV)
+		if f.Removed {
+			if l.gone(f.Index); f.Index == l.ifindex {
+				l.err = opError("read", "netlink", unix.ENODEV)
+			}
 		}
 		l.event = transport.Event{Kind: transport.LinkChanged, Interface: f}
 		s.Event(&l.event)

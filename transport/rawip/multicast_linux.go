@@ -3,6 +3,7 @@
 package rawip
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -142,10 +143,31 @@ func (t *Transport) apply(m sockio.Membership, join bool) error {
 func (t *Transport) rejoin(s *sock) error {
 	for m := range t.groups {
 		if m.Group.Is6() == s.v6 {
-			if err := m.Set(s.fd, true); err != nil {
+			if err := m.Set(s.fd, true); err != nil && !errors.Is(err, unix.ENODEV) { // about to be forgotten
 				return opWrap("join", err)
 			}
 		}
 	}
 	return nil
+}
+
+// forgetGroups ends the memberships on an interface that is gone. The sockets still have
+// them, which on one that gets its index would be members of nothing, and could not join.
+func (t *Transport) forgetGroups(ifindex int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for m := range t.groups {
+		if m.IfIndex != ifindex {
+			continue
+		}
+		for _, b := range t.bound {
+			for _, s := range b.socks {
+				if s.v6 == m.Group.Is6() {
+					m.Set(s.fd, false)
+				}
+			}
+		}
+		delete(t.groups, m)
+	}
+	t.publishSources()
 }

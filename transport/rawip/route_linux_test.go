@@ -5,6 +5,8 @@ package rawip
 import (
 	"errors"
 	"net"
+	"net/netip"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -151,6 +153,53 @@ func TestGroupsAreJoinedByAllSockets(t *testing.T) {
 			t.Errorf("Leave of a source: %v", err)
 		}
 	}
+}
+
+// TestAMembershipEndsWithItsInterface, on which nothing can be left any more, and another
+// with its index can be joined on.
+func TestAMembershipEndsWithItsInterface(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	a, b := lab.Node("a"), lab.Node("b")
+	index := b.Interfaces()[0].Index
+	rx := open(t, b, Config{})
+	bind(t, rx, 253)
+	groups := []netip.Addr{addr("239.1.2.3"), addr("ff05::1:2")}
+	join := func() {
+		t.Helper()
+		for _, g := range groups {
+			if err := rx.Join(index, g); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	join()
+	if err := b.Replug("eth0"); err != nil {
+		t.Fatal(err)
+	}
+	bind(t, rx, 254) // before the event
+	var col collector
+	col.until(t, rx, func() bool {
+		return slices.ContainsFunc(col.links, func(f transport.Interface) bool { return f.Removed })
+	})
+	for _, g := range groups {
+		if err := rx.Leave(index, g); !isErrno(err, unix.EADDRNOTAVAIL) {
+			t.Errorf("Leave of %v: %v", g, err)
+		}
+	}
+	bind(t, rx, 252)
+	join()
+	tx := open(t, a, Config{})
+	for _, g := range groups {
+		h := between(a, b, g.Is6())
+		for _, h.protocol = range []uint8{252, 253, 254} {
+			h.dst = g
+			if err := trySend(tx, a.Interfaces()[0].Index, packet(h, []byte("hello"))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := len(col.packets)
+	col.until(t, rx, func() bool { return len(col.packets) >= got+6 })
 }
 
 func TestJoinRefusesWhatCannotBe(t *testing.T) {

@@ -3,6 +3,7 @@
 package sockio
 
 import (
+	"encoding/binary"
 	"os"
 	"reflect"
 	"slices"
@@ -24,6 +25,7 @@ type LinkMonitor struct {
 	opened bool
 	now    []transport.Interface // as they were seen last
 	told   []transport.Interface // as they were when Tell was called last
+	left   []int                 // indexes of those that were deleted or moved since then; some may be back
 }
 
 // Open begins to watch the interfaces of a namespace, or only the one of the
@@ -88,20 +90,21 @@ func (m *LinkMonitor) Look() bool {
 }
 
 // Tell calls changed with each interface that is new, differs from what it was at
-// the last call, or, with Removed set, is gone. The monitor keeps nothing of what
-// changed gets.
+// the last call, or, with Removed set, is gone; one that is back under its index was gone,
+// and is new. The monitor keeps nothing of what changed gets.
 func (m *LinkMonitor) Tell(changed func(f *transport.Interface)) {
-	before, now := m.told, m.now
-	m.told = now
+	before, now, left := m.told, m.now, m.left
+	m.told, m.left = now, nil
 	for i := range before {
-		if find(now, before[i].Index) == nil {
+		if index := before[i].Index; find(now, index) == nil || slices.Contains(left, index) {
 			gone := clone(&before[i])
 			gone.Up, gone.Removed = false, true
 			changed(&gone)
 		}
 	}
 	for i := range now {
-		if old := find(before, now[i].Index); old == nil || !reflect.DeepEqual(*old, now[i]) {
+		old := find(before, now[i].Index)
+		if old == nil || slices.Contains(left, old.Index) || !reflect.DeepEqual(*old, now[i]) {
 			f := clone(&now[i])
 			changed(&f)
 		}
@@ -117,13 +120,29 @@ func clone(f *transport.Interface) transport.Interface {
 // drain takes the announcements out of the socket. ENOBUFS says that some were
 // lost, and is over with that.
 func (m *LinkMonitor) drain() {
-	var b [1]byte
+	var b [unix.NLMSG_HDRLEN + unix.SizeofIfInfomsg]byte // each is one message, of which this is enough
 	for {
-		_, _, err := unix.Recvfrom(m.fd, b[:], unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-		if err != nil && err != unix.EINTR && err != unix.ENOBUFS {
+		n, _, err := unix.Recvfrom(m.fd, b[:], unix.MSG_DONTWAIT)
+		switch {
+		case err == nil && n == len(b):
+			if index := deleted(b[:]); index != 0 && (m.only == 0 || m.only == index) && !slices.Contains(m.left, index) {
+				m.left = append(m.left, index)
+			}
+		case err != nil && err != unix.EINTR && err != unix.ENOBUFS:
 			return
 		}
 	}
+}
+
+// deleted returns the index of an interface that was deleted, or moved away, if that is
+// what is announced, and 0 if not. A port that leaves a bridge is announced likewise,
+// for that family.
+func deleted(b []byte) int {
+	info := b[unix.NLMSG_HDRLEN:]
+	if binary.NativeEndian.Uint16(b[4:]) != unix.RTM_DELLINK || info[0] != unix.AF_UNSPEC {
+		return 0
+	}
+	return int(binary.NativeEndian.Uint32(info[ifiIndex:]))
 }
 
 func find(list []transport.Interface, index int) *transport.Interface {

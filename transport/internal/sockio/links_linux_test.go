@@ -294,6 +294,15 @@ func TestTheMonitorTellsOfEachChangeOnce(t *testing.T) {
 	if got := changes(); got != nil {
 		t.Errorf("told of %v again", got)
 	}
+	if err := a.Replug("eth0"); err != nil {
+		t.Fatal(err)
+	}
+	var removed []bool
+	m.Changes(func(f *transport.Interface) { removed = append(removed, f.Removed) })
+	if !slices.Equal(removed, []bool{true, false}) {
+		t.Errorf("removed %v, when an interface was gone and is back", removed)
+	}
+	changes() // IPv6 gives it a link-local address later
 	h := make([]byte, unix.SizeofIfInfomsg)
 	binary.NativeEndian.PutUint32(h[ifiIndex:], uint32(eth0))
 	if err := ask(a.NetNS(), unix.RTM_DELLINK, 0, h, nil); err != nil {
