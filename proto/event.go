@@ -19,7 +19,7 @@ func (q *queue) Event(e *transport.Event) {
 	case transport.PacketsLost:
 		q.stats.lost.Add(e.Lost)
 	case transport.LinkChanged:
-		q.h.setLinks(q.h.t.Interfaces())
+		q.h.linkChanged(e.Interface)
 		if e.Interface.Removed {
 			q.h.members.forget(e.Interface.Index)
 		}

@@ -74,6 +74,7 @@ type Host struct {
 	shift    atomic.Int64 // what host time is behind the time since epoch: nothing, until Poll is given another clock's
 	polled   atomic.Int64 // host time given to the latest Poll
 	links    atomic.Pointer[links]
+	linksMu  sync.Mutex // held to change links
 	routes   routeCache
 	members  memberships
 	ids      identifications
