@@ -128,10 +128,11 @@ func load6(e *NetworkError, p *Packet, kernelToo bool) bool {
 	}
 	e.Origin, e.Type, e.Code, e.Pointer = transport.OriginICMP6, m.Type(), m.Code(), m.Pointer()
 	e.MTU = int(min(m.MTU(), 1<<16))
-	e.Protocol, e.Src, e.Dst = c.Protocol, ip.Src(), ip.Dst()
+	protocol, hdr := upper(&c, ip)
+	e.Protocol, e.Src, e.Dst = protocol, ip.Src(), ip.Dst()
 	if c.Fragment != 0 {
 		e.ID = wire.IPv6Fragment(ip[c.Fragment:]).ID()
 	}
-	e.Size, e.Quoted = wire.IPv6HeaderLen+ip.PayloadLen(), ip[c.HeaderLen:]
+	e.Size, e.Quoted = wire.IPv6HeaderLen+ip.PayloadLen(), ip[hdr:]
 	return true
 }

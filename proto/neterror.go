@@ -33,7 +33,7 @@ const (
 
 // NetworkErrorStats counts errors from the network, and to it.
 type NetworkErrorStats struct {
-	Reported  uint64 // about packets of the host's own; told to whoever sent them, if it wants to know
+	Reported  uint64 // about packets of the host's own; told to whoever sent them, if it wants to know, and unless the transport had refused them
 	Unmatched uint64 // about packets that were not sent, or too long ago: late, or forged
 	Forged    uint64 // about packets that were sent, but with an MTU that cannot be
 	Limited   uint64 // not looked into, since there were too many at once

@@ -48,6 +48,7 @@ const (
 	aboutProtocol       = 21 // 8 bits
 	aboutFragment about = 1 << 29
 	aboutV6       about = 1 << 30
+	aboutCut      about = 1 << 31 // routers may: IPv4 without DF
 )
 
 func (a about) size() int       { return int(a & aboutSize) }
@@ -111,14 +112,22 @@ func (l *sentLog) record(slots []transport.Slot, owners []*Binding, now int64) {
 	}
 }
 
-// forget takes back the latest n packets, which were not sent.
-func (l *sentLog) forget(n int) {
+// forget takes back the latest n packets, which were not sent. If the first of them was
+// refused, it stays, as nobody's: the kernel may tell of it by an ICMP error to this host,
+// too (ip6_fragment in net/ipv6/ip6_output.c), which is not about one before that looks
+// like it.
+func (l *sentLog) forget(n int, refused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for range n {
-		l.next = (l.next - 1) & (len(l.packets) - 1)
-		l.packets[l.next] = sentPacket{}
-		l.tags[l.next] = 0
+	for i := range n {
+		k := (l.next - 1) & (len(l.packets) - 1)
+		if refused && i == n-1 {
+			l.packets[k].owner = 0
+			return
+		}
+		l.packets[k] = sentPacket{}
+		l.tags[k] = 0
+		l.next = k
 	}
 }
 
@@ -165,8 +174,12 @@ func (l *sentLog) load(p *sentPacket, d []byte) bool {
 		if !l.built {
 			p.id = uint32(binary.BigEndian.Uint16(d[4:]))
 		}
-		if binary.BigEndian.Uint16(d[6:])&0x3fff != 0 {
+		bits := binary.BigEndian.Uint16(d[6:])
+		if bits&0x3fff != 0 {
 			p.about |= aboutFragment
+		}
+		if bits&0x4000 == 0 {
+			p.about |= aboutCut
 		}
 	case len(d) < 40:
 		return false
@@ -182,6 +195,7 @@ func (l *sentLog) load(p *sentPacket, d []byte) bool {
 			if c.Fragment != 0 {
 				p.id = wire.IPv6Fragment(d[c.Fragment:]).ID()
 				p.about |= aboutFragment
+				protocol, hdr = upper(&c, d)
 			}
 		}
 	}
@@ -196,6 +210,15 @@ func (l *sentLog) load(p *sentPacket, d []byte) bool {
 	}
 	p.about |= about(len(d))&aboutSize | about(n)<<aboutFirst | about(protocol)<<aboutProtocol
 	return true
+}
+
+// upper is what the payload of an IPv6 fragment is, and where: of a first fragment behind
+// all extension headers, as in the packet that a receiver makes of it, and may quote.
+func upper(c *wire.Chain, d []byte) (protocol uint8, hdr int) {
+	if protocol, hdr, ok := c.Upper(d); ok {
+		return protocol, hdr
+	}
+	return c.Protocol, c.HeaderLen
 }
 
 // brief is what is remembered of an IPv6 address: nobody who does not know the key can

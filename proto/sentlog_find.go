@@ -18,8 +18,13 @@ type sentMatch struct {
 	reads  int    // what was looked at: tags, and a packet as several of them
 }
 
-// find returns the latest packet that e can be about. If its whole header is known
-// and IPv4, it has an identification.
+// siblings is how many packets before one that e can be about are looked through for one
+// that it is more likely about, of the right size: the fragments of a datagram may all
+// begin alike.
+const siblings = 128
+
+// find returns the latest packet that e can be about, of several close to each other one
+// of the size that e tells. If its whole header is known and IPv4, it has an identification.
 func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentMatch, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -28,8 +33,8 @@ func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentMatch,
 	byID, byData := want.tag(want.id), want.tag(0)
 	noID := whole && e.ID == 0 && e.Dst.Is4()
 	anyTag := e.ID == 0 && !noID && (e.Dst.Is4() || len(want.quoted()) < 4)
-	reads := 0
-	for i := 1; i <= len(l.packets); i++ {
+	reads, last := 0, len(l.packets)
+	for i := 1; i <= last; i++ {
 		k := (l.next - i) & (len(l.packets) - 1)
 		t := l.tags[k]
 		if t == 0 {
@@ -42,15 +47,24 @@ func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentMatch,
 		}
 		p := &l.packets[k]
 		reads += 3 // it is some lines of memory, and up to 6 ns where a tag is 2
-		if p.is(&want, e, l.built) && !(noID && p.id != 0) {
-			found = sentMatch{size: p.about.size(), owner: p.owner, reads: reads}
+		if !p.is(&want, e, l.built) || noID && p.id != 0 {
+			continue
+		}
+		exact := e.Size == 0 || e.Size == p.about.size()
+		if exact || found.size == 0 {
+			found = sentMatch{size: p.about.size(), owner: p.owner}
 			if l.cookies != nil {
 				found.cookie = l.cookies[k]
 			}
-			return found, p.age(ticks(now)) <= ticks(sentLife)
+			ok = p.age(ticks(now)) <= ticks(sentLife)
+			last = min(last, i+siblings)
+		}
+		if exact {
+			break
 		}
 	}
-	return sentMatch{reads: reads}, false
+	found.reads = reads
+	return found, ok
 }
 
 // wanted is a packet as the log has it, as far as e tells.
@@ -77,8 +91,9 @@ func (l *sentLog) address(a netip.Addr) uint32 {
 // is reports whether an error that tells what is in want can be about p. What
 // it does not tell, or p does not know, is no contradiction, but a network that
 // quotes less than eight bytes of the payload (RFC 792) is not believed. Where
-// the headers are built below, fragments may be made there, too; and a host that
-// has put fragments together quotes what came of it.
+// the headers are built below, fragments may be made there, too, and by routers, which quote
+// those; and a host that has put fragments together quotes what came of it, without a
+// fragment header.
 func (p *sentPacket) is(want *sentPacket, e *NetworkError, built bool) bool {
 	const same = aboutV6 | 0xff<<aboutProtocol
 	size := p.about.size()
@@ -89,10 +104,18 @@ func (p *sentPacket) is(want *sentPacket, e *NetworkError, built bool) bool {
 		return false
 	case e.ID != 0 && p.id != 0 && e.ID != p.id:
 		return false
-	case e.Size != 0 && e.Size != size && !(built && e.Size < size) && !(p.about&aboutFragment != 0 && e.Size > size):
+	case e.Size != 0 && e.Size != size && !p.may(e, built):
 		return false
 	case e.Origin == transport.OriginLocal && len(e.Quoted) == 0:
 		return true // the kernel quotes nothing of what it has not sent
 	}
 	return strings.HasPrefix(want.quoted(), p.quoted())
+}
+
+// may reports whether what e is about can have come of p, although it has another size.
+func (p *sentPacket) may(e *NetworkError, built bool) bool {
+	if e.Size < p.about.size() {
+		return built || p.about&aboutCut != 0
+	}
+	return p.about&aboutFragment != 0 && (p.about&aboutV6 == 0 || e.ID == 0)
 }

@@ -100,7 +100,7 @@ func TestALogThatGrowsKeepsWhatItHas(t *testing.T) {
 		l.record([]transport.Slot{{Data: packet(i), Cookie: cookie(i)}}, []*Binding{b}, 0)
 	}
 	l.record([]transport.Slot{{Data: packet(n)}}, []*Binding{b}, 0)
-	l.forget(1)
+	l.forget(1, false)
 	for i := range n {
 		p, ok := l.find(about(i), 0, true)
 		if !ok || p.cookie != cookie(i) || p.owner != 7 || p.size != len(packet(i)) {
@@ -221,5 +221,27 @@ func TestALogOutlivesItsClock(t *testing.T) {
 	}
 	if _, ok := l.find(e, now+sentLife+2<<20, true); ok {
 		t.Error("an error about a packet that is too old is believed")
+	}
+}
+
+// TestAPacketThatWasRefusedIsNobodys, and what would have followed is forgotten: an error of the
+// kernel's about it is told to nobody, and is not about one before that looks like it.
+func TestAPacketThatWasRefusedIsNobodys(t *testing.T) {
+	pk := make([]byte, 60)
+	pk[0], pk[5], pk[6], pk[24] = 0x60, 20, 253, 0x20
+	for _, refused := range []bool{false, true} {
+		l, b := &sentLog{}, &Binding{serial: 7}
+		for i := range 4 {
+			l.record([]transport.Slot{{Data: pk, Cookie: uint64(i + 1)}}, []*Binding{b}, 0)
+		}
+		l.forget(3, refused)
+		want := sentMatch{size: 60, cookie: 1, owner: 7}
+		if refused {
+			want.cookie, want.owner = 2, 0
+		}
+		p, ok := l.find(errorAbout("\x00\x00\x00\x00\x00\x00\x00\x00"), 0, true)
+		if p.reads = 0; !ok || p != want {
+			t.Errorf("refused %v: %+v, %v", refused, p, ok)
+		}
 	}
 }

@@ -5,6 +5,7 @@ package ring
 import (
 	"errors"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -36,7 +37,9 @@ func TestErrorsOfTheKernelNameTheOption(t *testing.T) {
 	// So many blocks that not even the list of them fits (KMALLOC_MAX_SIZE).
 	fd := p.socket(p.b, unix.SOCK_RAW)
 	_, err = NewRx(fd, &RxConfig{BlockSize: os.Getpagesize(), Blocks: 1 << 22})
-	wantOption(t, err, "PACKET_RX_RING", unix.ENOMEM)
+	if strconv.IntSize == 64 { // else there are no addresses for them
+		wantOption(t, err, "PACKET_RX_RING", unix.ENOMEM)
+	}
 
 	r, err := NewRx(fd, nil)
 	if err != nil {

@@ -68,6 +68,9 @@ func TestTheCapabilityIsForTheSocketAndNotForTheRing(t *testing.T) {
 
 // A sandbox may forbid the options of packet sockets, as seccomp(2) does here.
 func TestAnOptionThatIsForbiddenIsNamed(t *testing.T) {
+	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
+		return // options are set by socketcall(2), whose arguments are in memory, out of the reach of filters
+	}
 	p := newPair(t, 1500)
 	fd := p.socket(p.b, unix.SOCK_RAW)
 	for _, c := range []struct {

@@ -157,7 +157,11 @@ func TestWhatAFrameTells(t *testing.T) {
 				{StatusVLANValid | StatusVLANTPIDValid, 0, 0x8100, 0, 0x8100},
 			} {
 				binary.NativeEndian.PutUint32(h[r.status:], StatusUser|v.status)
-				binary.NativeEndian.PutUint16(h[r.tci:], v.tci)
+				if r.v2 {
+					binary.NativeEndian.PutUint16(h[r.tci:], v.tci)
+				} else { // tp_vlan_tci of struct tpacket_hdr_variant1 is a __u32
+					binary.NativeEndian.PutUint32(h[r.tci:], uint32(v.tci))
+				}
 				binary.NativeEndian.PutUint16(h[r.tpid:], v.tpid)
 				f = read()
 				if tci, tpid, ok := f.VLAN(); !ok || tci != v.wantID || tpid != v.wantPI {

@@ -4,12 +4,15 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"protean/proto/wire"
 )
 
 type wrapped struct{ Transport }
@@ -52,6 +55,45 @@ func TestErrorsAreTheStandardOnes(t *testing.T) {
 	for _, want := range []string{"type 3 code 2", "10.0.0.2", "10.0.0.9"} {
 		if !strings.Contains(e.Error(), want) {
 			t.Errorf("%q does not say %q", e, want)
+		}
+	}
+}
+
+func TestNetworkErrorsSayWhatHappened(t *testing.T) {
+	for want, e := range map[string]NetworkError{
+		"protocol unreachable (ICMP type 3 code 2) sending to 10.0.0.2, from 10.0.0.9": {
+			Origin: OriginICMP, Type: 3, Code: 2, Errno: syscall.ENOPROTOOPT, Dst: netip.MustParseAddr("10.0.0.2"), Offender: netip.MustParseAddr("10.0.0.9")},
+		"hop limit exceeded in transit (ICMPv6 type 3 code 0)":    {Origin: OriginICMP6, Type: 3, Errno: syscall.EHOSTUNREACH},
+		syscall.EHOSTUNREACH.Error() + " (ICMPv6 type 1 code 77)": {Origin: OriginICMP6, Type: 1, Code: 77, Errno: syscall.EHOSTUNREACH},
+		"network error (ICMP type 99 code 1)":                     {Origin: OriginICMP, Type: 99, Code: 1},
+		syscall.EMSGSIZE.Error() + " sending to 10.0.0.2":         {Origin: OriginLocal, Type: 3, Errno: syscall.EMSGSIZE, Dst: netip.MustParseAddr("10.0.0.2")},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for want, e := range map[string]TooBigError{
+		"packet of 1501 bytes is larger than the MTU of 1500":              {Size: 1501, MTU: 1500},
+		"packet of 65576 bytes is larger than the 65575 that one can have": {Size: 65576, MTU: 65575},
+		"packet of 1501 bytes is larger than the MTU":                      {Size: 1501},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestCountersAreListedByName(t *testing.T) {
+	s := Stats{Dropped: Drops{NoHandler: 3, TooBig: 1}}
+	s.Malformed[wire.TooShort] = 2
+	for want, got := range map[string]string{
+		"no handler 3, too big 1":     s.Dropped.String(),
+		wire.TooShort.String() + " 2": s.Malformed.String(),
+		"none":                        MalformedCounts{}.String(),
+		fmt.Sprint(Stats{}.Dropped, s.Dropped.Total()): "none 4",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -31,6 +31,9 @@ func (e *TooBigError) Error() string {
 	if e.MTU == 0 {
 		return fmt.Sprintf("packet of %d bytes is larger than the MTU", e.Size)
 	}
+	if e.MTU >= 65535 { // what a packet can have, and not a link
+		return fmt.Sprintf("packet of %d bytes is larger than the %d that one can have", e.Size, e.MTU)
+	}
 	return fmt.Sprintf("packet of %d bytes is larger than the MTU of %d", e.Size, e.MTU)
 }
 

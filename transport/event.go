@@ -5,6 +5,8 @@ package transport
 import (
 	"fmt"
 	"net/netip"
+
+	"protean/proto/wire"
 )
 
 // EventKind says which part of an [Event] counts.
@@ -56,7 +58,7 @@ type NetworkError struct {
 	Offender netip.Addr // who reported it, if known
 	MTU      int        // next-hop MTU in bytes, if that is the reason and it is told; else 0
 	Pointer  uint32     // where in the packet a parameter problem is, in bytes from its IP header on; else 0
-	Errno    error      // a syscall.Errno
+	Errno    error      // a syscall.Errno, or of OriginLocal what else the transport refused the packet with, such as an *UnsupportedError
 	Time     int64      // Unix time in nanoseconds, 0 if unknown
 
 	Protocol uint8      // of the packet it is about
@@ -67,14 +69,22 @@ type NetworkError struct {
 	Quoted   []byte     // what is quoted of its payload; valid until the event's delivery returns
 }
 
-// Error describes the error and names the offender.
+// Error describes the error, one of the network in the words of the RFCs, and names the
+// offender.
 func (e *NetworkError) Error() string {
 	s := "network error"
 	if e.Errno != nil {
 		s = e.Errno.Error()
 	}
 	if e.Origin == OriginICMP || e.Origin == OriginICMP6 {
-		s += fmt.Sprintf(" (ICMP type %d code %d)", e.Type, e.Code)
+		text, name := wire.ICMPv4ErrorText(e.Type, e.Code), "ICMP"
+		if e.Origin == OriginICMP6 {
+			text, name = wire.ICMPv6ErrorText(e.Type, e.Code), "ICMPv6"
+		}
+		if text != "" { // the kernel's errno is coarser: "no route to host" for a TTL that ran out
+			s = text
+		}
+		s += fmt.Sprintf(" (%s type %d code %d)", name, e.Type, e.Code)
 	}
 	if e.Dst.IsValid() {
 		s += " sending to " + e.Dst.String()

@@ -2,6 +2,13 @@
 
 package transport
 
+import (
+	"fmt"
+	"strings"
+
+	"protean/proto/wire"
+)
+
 // Stats counts what a transport did since it was opened. Of the packets taken
 // in, each is either delivered or dropped for a reason:
 //
@@ -11,7 +18,7 @@ type Stats struct {
 	ReceivedBytes uint64 // from their IP headers on
 	Delivered     uint64 // handed to a sink
 	Dropped       Drops  // received but not delivered, by reason
-	Malformed     [NumMalformed]uint64
+	Malformed     MalformedCounts
 	Lost          uint64 // dropped by the kernel before they were received: full queues
 
 	Committed uint64 // packets given to Commit and accepted
@@ -44,10 +51,41 @@ func (s *Stats) Add(o *Stats) {
 type Drops [NumDropReasons]uint64
 
 // Total is the number of packets dropped for any reason.
-func (d *Drops) Total() uint64 {
+func (d Drops) Total() uint64 {
 	var n uint64
 	for _, c := range d {
 		n += c
 	}
 	return n
+}
+
+// String lists the reasons for which packets were dropped, with how many: "no handler 3,
+// too big 1", or "none".
+func (d Drops) String() string { return listed(d[:], func(i int) string { return DropReason(i).String() }) }
+
+// MalformedCounts counts packets that were dropped as [Malformed], by what was wrong with
+// their headers.
+type MalformedCounts [NumMalformed]uint64
+
+// String lists what was wrong, with how many packets, or is "none".
+func (m MalformedCounts) String() string {
+	return listed(m[:], func(i int) string { return wire.Malformed(i).String() })
+}
+
+// listed names the counters that are not 0.
+func listed(counts []uint64, name func(i int) string) string {
+	var b strings.Builder
+	for i, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s %d", name(i), n)
+	}
+	if b.Len() == 0 {
+		return "none"
+	}
+	return b.String()
 }

@@ -54,14 +54,30 @@ func WalkIPv6(b []byte, c *Chain) Malformed {
 	if !IsExtension(b[6]) {
 		return NotMalformed
 	}
-	return c.walk(b)
-}
-
-func (c *Chain) walk(b []byte) Malformed {
 	if len(b) == IPv6HeaderLen && c.Protocol == ExtHopByHop {
 		return Jumbogram
 	}
-	for n := 0; IsExtension(c.Protocol); n++ {
+	return c.walk(b, 0)
+}
+
+// Upper returns the upper-layer protocol of the packet b, of which *c is the chain, and the
+// offset of its header, also for the first fragment of a datagram: its chain goes on
+// behind the fragment header. ok is false for other fragments, and where the chain
+// leaves b.
+func (c *Chain) Upper(b []byte) (protocol uint8, offset int, ok bool) {
+	if c.Fragment == 0 {
+		return c.Protocol, c.HeaderLen, true
+	}
+	d := *c
+	if d.FragOffset != 0 || d.walk(b, 1) != NotMalformed || d.Fragment != c.Fragment {
+		return 0, 0, false
+	}
+	return d.Protocol, d.HeaderLen, true
+}
+
+// walk goes on behind the n-th extension header.
+func (c *Chain) walk(b []byte, n int) Malformed {
+	for ; IsExtension(c.Protocol); n++ {
 		if n == MaxChain {
 			return ChainTooLong
 		}

@@ -177,6 +177,12 @@ const (
 	defaultRetire = 2 * time.Millisecond
 	defaultRcvBuf = 4 << 20
 	maxBlock      = 1 << 30
+
+	// stride is the distance of two packets in memory: room for the longest
+	// packet of either family with its link header, touched only as far as
+	// packets reach. It is not a multiple of the page size, or all packets would
+	// compete for the same cache sets.
+	stride = 65_664
 )
 
 // withDefaults returns a checked copy of c with its zeros resolved.
@@ -212,6 +218,8 @@ func (c *Config) withDefaults() (Config, error) {
 		return d, unsupported("a transmit ring with cooked sockets")
 	case d.Queues < 1 || d.Queues > maxQueues:
 		return d, configError("Queues is not in 1 to 256")
+	case int64(d.Queues)*int64(d.Batch) > math.MaxInt/4/stride: // for sending, and without a ring as much for receiving
+		return d, configError("Queues times Batch is more than there are addresses for")
 	case d.RcvBuf > math.MaxInt32 || d.SndBuf > math.MaxInt32: // the kernel takes an int
 		return d, configError("RcvBuf or SndBuf is 2 GiB or more")
 	case d.BlockSize < 0 || d.BlockSize > maxBlock || d.Blocks < 0 || d.RetireTimeout < 0:

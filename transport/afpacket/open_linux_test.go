@@ -39,6 +39,9 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 	}
 	noMemory := func(err error) bool {
 		var o *ring.OptionError
+		if c := new(ring.ConfigError); strconv.IntSize == 32 && errors.As(err, &c) {
+			return true // there are no addresses for it
+		}
 		return errors.As(err, &o) && o.Option == "PACKET_RX_RING" && (errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINVAL))
 	}
 	for _, c := range []struct {
@@ -53,6 +56,9 @@ func TestOpenRefusesWhatCannotBe(t *testing.T) {
 		{"a spread that scatters fragments", Config{Interface: "eth0", Queues: 2, Spread: RoundRobin}, notSupported},
 		{"a transmit ring with cooked sockets", Config{Interface: "eth0", TxRing: true, Cooked: true}, notSupported},
 		{"more queues than a group has", Config{Interface: "eth0", Queues: 1000}, badConfig},
+		{"more memory than there are addresses for", Config{Interface: "eth0", Ring: None, Queues: 32, Batch: 1024}, func(err error) bool {
+			return strconv.IntSize == 64 && err == nil || badConfig(err)
+		}},
 		{"outgoing packets without All", Config{Interface: "eth0", Outgoing: true}, badConfig},
 		{"a fanout by bytes that no payload has", Config{Interface: "eth0", Spread: ByProgram,
 			Fanout: filter.Fanout{Payload: true, PayloadOff: 1<<20 + 4}}, badConfig},

@@ -32,12 +32,6 @@ type source struct {
 }
 
 const (
-	// stride is the distance of two packets in memory: room for the longest
-	// packet of either family with its link header, touched only as far as
-	// packets reach. It is not a multiple of the page size, or all packets would
-	// compete for the same cache sets.
-	stride = 65_664
-
 	// lead is the room in front of the IP header, so that this is aligned, and
 	// has a link header and its VLAN tags in front of it.
 	lead = 32

@@ -69,7 +69,9 @@ func (q *queue) enableStamps(s *sender) error {
 // stamp asks for a transmit stamp if the slot does.
 func stamp(w *sockio.Builder, s *transport.Slot, to *sender) {
 	if s.Stamp && to.stamps.Load() != nil {
-		w.AddInt(unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW, unix.SOF_TIMESTAMPING_TX_SOFTWARE)
+		// By the option's old number, which means the same: kernels did not know the
+		// other here until 2024 (__sock_cmsg_send in net/core/sock.c).
+		w.AddInt(unix.SOL_SOCKET, unix.SO_TIMESTAMPING, unix.SOF_TIMESTAMPING_TX_SOFTWARE)
 	}
 }
 

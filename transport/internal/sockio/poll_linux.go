@@ -121,7 +121,7 @@ func (p *Poller) events(evs []unix.EpollEvent, d time.Duration) int {
 		}
 		return int(n)
 	}
-	ts := unix.NsecToTimespec(int64(d))
+	ts := [2]int64{int64(d / time.Second), int64(d % time.Second)} // struct __kernel_timespec, whatever the architecture's own
 	call := unix.Syscall6
 	if p.alone { // see Linger
 		call = unix.RawSyscall6

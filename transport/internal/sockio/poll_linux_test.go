@@ -43,6 +43,35 @@ func lingerPatiently(t *testing.T, p *Poller, never func(time.Duration) bool, po
 	}
 }
 
+// TestEventsBlocksForTheTimeGiven, also in a 32-bit process, whose struct timespec is not
+// the one that the kernel wants.
+func TestEventsBlocksForTheTimeGiven(t *testing.T) {
+	var p Poller
+	if err := p.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, d := range []time.Duration{3 * time.Millisecond, 1003 * time.Millisecond} {
+		took := make(chan time.Duration, 1)
+		go func() {
+			var evs [4]unix.EpollEvent
+			begin := time.Now()
+			if n := p.Events(evs[:], d); n != 0 {
+				t.Errorf("%d events", n)
+			}
+			took <- time.Since(begin)
+		}()
+		select {
+		case got := <-took:
+			if got < d && !p.coarse {
+				t.Errorf("blocked for %v, want %v", got, d)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("blocks for ever, want %v", d)
+		}
+	}
+}
+
 // TestAWakeEndsALongLinger also has no event of a Wake reach the caller, who
 // knows the ids of what it watches only.
 func TestAWakeEndsALongLinger(t *testing.T) {
