@@ -14,7 +14,7 @@ type chain struct {
 	only      *Binding   // the single plain handler: nothing else to look at
 	observers []*Binding // see every packet first
 	takers    []*Binding // in order of registration, until one takes the packet
-	fragments bool       // one of them wants fragments as they are
+	fragments [2]bool    // one of them wants fragments as they are, of IPv4 and of IPv6
 	tap       bool       // the host looks for errors about its packets
 }
 
@@ -31,7 +31,9 @@ func buildChain(protocol int, all []*Binding, tap bool) *chain {
 		if c == nil {
 			c = new(chain)
 		}
-		c.fragments = c.fragments || b.opts.Fragments
+		for v6 := range c.fragments {
+			c.fragments[v6] = c.fragments[v6] || b.opts.Fragments && b.takes(v6 == 1)
+		}
 		if b.opts.Observe {
 			c.observers = append(c.observers, b)
 		} else {
@@ -73,13 +75,20 @@ func (b *Binding) rank() int {
 // under the lock, whatever its header says. foreign: packets to foreign
 // addresses may be among them.
 func (b *Binding) plain(foreign bool) bool {
-	return !b.concurrent && b.opts.MinTTL == 0 && len(b.opts.Interfaces) == 0 && (b.opts.Foreign || !foreign)
+	return !b.concurrent && b.opts.V4 == b.opts.V6 && b.opts.MinTTL == 0 && len(b.opts.Interfaces) == 0 && (b.opts.Foreign || !foreign)
+}
+
+// takes reports whether b takes packets of a family.
+func (b *Binding) takes(v6 bool) bool {
+	return b.opts.V4 == b.opts.V6 || v6 == b.opts.V6
 }
 
 // accepts applies the binding's filters. It returns the reason why the packet
 // is not for b, or transport.DropNone.
 func (b *Binding) accepts(p *Packet) DropReason {
 	switch {
+	case !b.takes(p.Is6()):
+		return transport.NoHandler
 	case p.Fragment() && !b.opts.Fragments:
 		return transport.FragmentUnexpected
 	case b.opts.Fragments && p.FragSize != 0 && b.host.queues[0].frags != nil:

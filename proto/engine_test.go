@@ -5,6 +5,7 @@ package proto_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
@@ -171,6 +172,56 @@ func TestHandlersShareAProtocolInOrder(t *testing.T) {
 	if _, err := n.B.Handle(253, proto.HandlerFunc(echo)); !errors.Is(err, proto.ErrProtocolInUse) {
 		t.Errorf("an exclusive handler beside shared ones: %v, want ErrProtocolInUse", err)
 	}
+}
+
+// TestHandlersOfDifferentFamiliesShareAProtocol also has one of them want fragments as
+// they are, which is not to keep those of the other from being put together.
+func TestHandlersOfDifferentFamiliesShareAProtocol(t *testing.T) {
+	n := prototest.Pair(t, nil)
+	var log []string
+	add := func(name string, o proto.Options) (*proto.Binding, error) {
+		o.Protocols = []uint8{253}
+		return n.B.HandleWith(proto.HandlerFunc(func(_ *proto.Env, p *proto.Packet) error {
+			log = append(log, fmt.Sprint(name, p.Version(), len(p.Payload()) > 1500))
+			return nil
+		}), &o)
+	}
+	four, err := add("four", proto.Options{V4: true, Fragments: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func() {
+		for _, dst := range []netip.Addr{n.B.Addr4, n.B.Addr6} {
+			n.A.Send(t, 253, dst, make([]byte, 2000))
+			n.A.Send(t, 253, dst, make([]byte, 20))
+		}
+		n.Run(t, time.Second)
+	}
+	send()
+	if s := addsUp(t, n.B.Host); s.Dropped[transport.NoHandler] == 0 || slices.ContainsFunc(log, func(s string) bool { return !strings.HasPrefix(s, "four4") }) {
+		t.Errorf("with a handler for IPv4: called %q, dropped %v", log, s.Dropped)
+	}
+	six, err := add("six", proto.Options{V6: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]proto.Options{"both": {}, "both, named": {V4: true, V6: true}, "IPv4": {V4: true}, "IPv6": {V6: true}} {
+		if _, err := add("third", o); !errors.Is(err, proto.ErrProtocolInUse) {
+			t.Errorf("a third handler for %s: %v", name, err)
+		}
+	}
+	log = nil
+	send()
+	if want := []string{"four4 false", "four4 false", "four4 false", "six6 true", "six6 false"}; !slices.Equal(log, want) {
+		t.Errorf("called %q, want %q", log, want)
+	}
+	if err := errors.Join(four.Close(), six.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := add("both", proto.Options{}); err != nil {
+		t.Error(err)
+	}
+	addsUp(t, n.B.Host)
 }
 
 func TestOptionsFilterPackets(t *testing.T) {

@@ -144,7 +144,9 @@ func (e *Env) Wrap(hd Header, head int, p *Packet) (*Slot, error) {
 
 // Relay sends a copy of p, as it is, through an interface; 0 leaves that to
 // the route. The caller has seen to the TTL. A checksum of TCP or UDP that p's sender
-// left to a device is computed.
+// left to a device is computed. Several segments that a device has merged (Packet.Merged)
+// are larger than the MTU, and so a *transport.TooBigError: have the senders' or the
+// receiving interface's offloads turned off (ethtool -K, of a veth tso, gso and tx).
 func (e *Env) Relay(ifindex int, p *Packet) error {
 	switch {
 	case !e.live:

@@ -78,7 +78,8 @@ type LinkHandler interface {
 }
 
 // An ErrorHandler is told of packets that could not be sent or delivered. e
-// and what it quotes are valid until HandleError returns.
+// and what it quotes are valid until HandleError returns. About a packet that was sent in
+// fragments it may be told several times, once for each of them.
 type ErrorHandler interface {
 	HandleError(env *Env, e *NetworkError) error
 }

@@ -10,6 +10,10 @@ type Options struct {
 	// must have Caps.Foreign.
 	AnyProtocol bool
 
+	// V4 and V6 choose the families whose packets are taken. Both false, as both true,
+	// takes both. Handlers of different families can register for the same protocol.
+	V4, V6 bool
+
 	// Shared lets other Shared handlers register for the same protocols. Each
 	// packet is offered to them in order of registration until one takes it.
 	Shared bool

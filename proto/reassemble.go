@@ -63,7 +63,7 @@ func (q *queue) fragmentProblem(p *Packet, typ, code uint8, arg uint32) {
 func (q *queue) fragment(c *chain, p *Packet) {
 	f := q.frags
 	switch {
-	case c != nil && c.fragments:
+	case c != nil && (c.fragments[0] && !p.Is6() || c.fragments[1] && p.Is6()):
 		q.deliverChain(c, p)
 		return
 	case c == nil && !(p.Is6() && wire.IsExtension(p.Protocol())):

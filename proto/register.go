@@ -175,6 +175,9 @@ func (b *Binding) wants(protocol int) bool {
 
 // conflicts reports whether b and other cannot both be registered.
 func (b *Binding) conflicts(other *Binding) bool {
+	if !(b.takes(false) && other.takes(false)) && !(b.takes(true) && other.takes(true)) {
+		return false
+	}
 	if b.opts.Observe || other.opts.Observe || b.opts.Last || other.opts.Last {
 		return false
 	}

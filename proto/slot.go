@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"net/netip"
 
 	"protean/proto/checksum"
 	"protean/transport"
@@ -32,6 +33,24 @@ func (s *Slot) Payload() []byte { return s.ts.Data[s.hdr:] }
 // in, for whoever wants to change it; lengths and the IPv4 checksum are
 // completed by Commit. It is valid until Commit or Discard.
 func (s *Slot) Header() []byte { return s.ts.Data[:s.hdr] }
+
+// Src returns the address that the packet is sent from, for checksums with a pseudo-header
+// (checksum.PseudoHeader): the one given, or that of the route. It is the unspecified
+// address where the header is built below and the source chosen there.
+func (s *Slot) Src() netip.Addr {
+	if h := s.Header(); h[0]>>4 == 4 {
+		return netip.AddrFrom4([4]byte(h[12:]))
+	}
+	return netip.AddrFrom16([16]byte(s.Header()[8:]))
+}
+
+// Dst returns the destination in the IP header: with a routing header that is the first stop.
+func (s *Slot) Dst() netip.Addr {
+	if h := s.Header(); h[0]>>4 == 4 {
+		return netip.AddrFrom4([4]byte(h[16:]))
+	}
+	return netip.AddrFrom16([16]byte(s.Header()[24:]))
+}
 
 // SetLen makes the payload n bytes long, which must not be more than the room
 // asked for grows to: Caps.MaxPacket less the header.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"protean/proto"
+	"protean/proto/prototest"
 	"protean/proto/wire"
 	"protean/transport"
 )
@@ -245,4 +246,28 @@ func TestABindingForAllProtocolsMustNameOneToSend(t *testing.T) {
 	if sent := r.qs[0].packets(); len(sent) != 1 || sent[0].Data[9] != 7 {
 		t.Errorf("sent %v, want one packet of protocol 7", sent)
 	}
+}
+
+// TestASlotKnowsItsAddresses before it is committed, for a checksum over them.
+func TestASlotKnowsItsAddresses(t *testing.T) {
+	n := prototest.Pair(t, nil)
+	b := n.A.Record(t, 253).Binding
+	for _, c := range []struct{ given, src, dst netip.Addr }{
+		{netip.Addr{}, n.A.Addr4, n.B.Addr4},
+		{netip.Addr{}, n.A.Addr6, n.B.Addr6},
+		{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.1"), n.B.Addr4},
+	} {
+		b.Post(func(env *proto.Env) {
+			s, err := env.Reserve(proto.Header{Src: c.given, Dst: c.dst}, 8)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Discard()
+			if s.Src() != c.src || s.Dst() != c.dst {
+				t.Errorf("from %v to %v, want %v and %v", s.Src(), s.Dst(), c.src, c.dst)
+			}
+		})
+	}
+	n.Run(t, time.Second)
 }

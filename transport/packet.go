@@ -30,7 +30,8 @@ type Packet struct {
 
 	// FragSize is the length of the largest fragment the packet was
 	// reassembled from, IP header included, as for IP_RECVFRAGSIZE; 0 if it
-	// came in one piece or if that is not known.
+	// came in one piece or if that is not known. A packet that is one fragment alone, an
+	// atomic one (RFC 6946), is either: the kernel counts it.
 	FragSize uint16
 
 	hdr  uint16 // header length with options or extension headers

@@ -61,7 +61,9 @@ func (d Drops) Total() uint64 {
 
 // String lists the reasons for which packets were dropped, with how many: "no handler 3,
 // too big 1", or "none".
-func (d Drops) String() string { return listed(d[:], func(i int) string { return DropReason(i).String() }) }
+func (d Drops) String() string {
+	return listed(d[:], func(i int) string { return DropReason(i).String() })
+}
 
 // MalformedCounts counts packets that were dropped as [Malformed], by what was wrong with
 // their headers.

@@ -16,8 +16,8 @@ import (
 //
 // That is three hosts and a router. Names of r and a number are routers, those
 // of s and a number switches; others can be named with their kind: "gw:router",
-// "lan:switch", "r2:host". The settings in brackets are for all links before
-// them, and beside those of cfg.Link: delay, jitter, loss, duplicate, reorder
+// "lan:switch", "r2:host". The settings in brackets, which end a part, are for all
+// links of it ("a - r1 [mtu 1400]; r1 - b"), and beside those of cfg.Link: delay, jitter, loss, duplicate, reorder
 // and reorderdelay, mtu, queue (in packets), rate (in bits per second, with k,
 // M or G). Lines count as parts, and "#" begins a comment.
 //

@@ -61,11 +61,6 @@ func (t *Transport) open() error {
 	if t.router, err = route.Open(&route.Config{NetNS: t.ns.Path(), Mark: t.cfg.Mark}); err != nil {
 		return &net.OpError{Op: "open", Net: name, Err: err}
 	}
-	if t.cfg.Interface != "" && t.ifindex == 0 {
-		if t.ifindex, err = t.ifs.Index(t.cfg.Interface); err != nil {
-			return opWrap("open", err)
-		}
-	}
 	t.rcvBuf = bufferSize(t.cfg.RcvBuf, t.cfg.Rate, t.largestMTU())
 	return t.q.open(t)
 }
@@ -73,7 +68,12 @@ func (t *Transport) open() error {
 // openFamilies finds out which families there are by opening the sockets that
 // send. Where they are opened later, those opened here are closed again: what
 // is wrong with the configuration shows now, and not at the first packet.
-func (t *Transport) openFamilies() error {
+func (t *Transport) openFamilies() (err error) {
+	if t.cfg.Interface != "" {
+		if t.ifindex, err = t.ifs.Index(t.cfg.Interface); err != nil {
+			return opWrap("open", err)
+		}
+	}
 	c := &t.caps
 	both := !t.cfg.V4 && !t.cfg.V6
 	for _, v6 := range []bool{false, true} {
