@@ -51,6 +51,15 @@ func (e *Env) Log() *slog.Logger { return e.b.host.cfg.Log }
 // the caller.
 func (e *Env) Interfaces() []transport.Interface { return e.b.host.t.Interfaces() }
 
+// Interface returns the interface of a name as the host knows it, which takes no system
+// call. ok is false if there is none.
+func (e *Env) Interface(name string) (f transport.Interface, ok bool) {
+	if i := e.b.host.links.Load().byName(name); i != nil {
+		return copyOf(i), true
+	}
+	return transport.Interface{}, false
+}
+
 // NewTimer returns a timer, not armed, that will call f on the loop.
 func (e *Env) NewTimer(f func(*Env)) *Timer { return &Timer{b: e.b, f: f, pos: -1} }
 

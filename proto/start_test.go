@@ -5,6 +5,7 @@ package proto_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"protean/proto"
+	"protean/proto/prototest"
 )
 
 // The packet arrives while Start is running: the protocol is bound already.
@@ -194,4 +196,19 @@ func TestAFailedRegistrationEndsForeignDelivery(t *testing.T) {
 	if !errors.Is(err, syscall.EPERM) || len(r.foreign) != 2 || !r.foreign[0] || r.foreign[1] {
 		t.Errorf("HandleWith: %v; ReceiveForeign was called with %v, want true and false", err, r.foreign)
 	}
+}
+
+func TestStartFindsInterfacesByName(t *testing.T) {
+	n := prototest.Pair(t, nil)
+	n.A.Register(t, 253, &script{start: func(env *proto.Env) error {
+		for _, want := range env.Interfaces() {
+			if f, ok := env.Interface(want.Name); !ok || !reflect.DeepEqual(f, want) {
+				t.Errorf("%s: %+v, %v", want.Name, f, ok)
+			}
+		}
+		if f, ok := env.Interface("eth77"); ok {
+			t.Errorf("an interface that is not there: %+v", f)
+		}
+		return nil
+	}})
 }

@@ -161,3 +161,20 @@ func TestInterfaceAddrPrefersGlobalAddresses(t *testing.T) {
 		t.Errorf("with a link-local address alone: %v and %v", i.Addr(true), i.Addr(false))
 	}
 }
+
+func TestAddressesOfAnInterface(t *testing.T) {
+	var f Interface
+	if f.Addr(false).IsValid() || f.Addr(true).IsValid() || f.LinkLocal().IsValid() {
+		t.Error("addresses of an interface without any")
+	}
+	for _, p := range []string{"169.254.0.1/16", "fe80::1/64", "10.0.0.1/24", "fe80::2/64"} {
+		f.Prefixes = append(f.Prefixes, netip.MustParsePrefix(p))
+	}
+	if got := f.Addr(true).String() + " " + f.LinkLocal().String() + " " + f.Addr(false).String(); got != "fe80::1 fe80::1 169.254.0.1" {
+		t.Error(got)
+	}
+	f.Prefixes = append(f.Prefixes, netip.MustParsePrefix("2001:db8::1/64"))
+	if got := f.Addr(true).String() + " " + f.LinkLocal().String(); got != "2001:db8::1 fe80::1" {
+		t.Error(got)
+	}
+}

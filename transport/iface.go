@@ -41,3 +41,13 @@ func (i *Interface) Addr(v6 bool) netip.Addr {
 	}
 	return second
 }
+
+// LinkLocal returns the first IPv6 link-local address, without a zone, or the zero Addr.
+func (i *Interface) LinkLocal() netip.Addr {
+	for _, p := range i.Prefixes {
+		if a := p.Addr().WithZone(""); a.Is6() && a.IsLinkLocalUnicast() {
+			return a
+		}
+	}
+	return netip.Addr{}
+}

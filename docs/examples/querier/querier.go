@@ -44,8 +44,8 @@ type Querier struct {
 	// Report is called for each group that a host reports: joined, or left.
 	Report func(host, group netip.Addr, joined bool)
 
-	link transport.Interface
-	src  netip.Addr
+	ifindex int
+	src     netip.Addr
 }
 
 // Options are what a Querier is registered with. ICMPv6 is the host's, too.
@@ -56,21 +56,12 @@ func (q *Querier) Options() *proto.Options {
 	return &proto.Options{Protocols: []uint8{wire.ProtoIGMP}}
 }
 
-// HandleLink finds the interface.
-func (q *Querier) HandleLink(_ *proto.Env, l *transport.Interface) error {
-	if l.Name == q.Interface {
-		q.link = *l
-	}
-	return nil
-}
-
 // Start joins the group that answers go to, and asks.
 func (q *Querier) Start(env *proto.Env) error {
-	for _, p := range q.link.Prefixes {
-		// MLD is spoken from link-local addresses.
-		if a := p.Addr().WithZone(""); a.Is6() == q.V6 && (a.Is4() || a.IsLinkLocalUnicast()) {
-			q.src = a
-		}
+	link, _ := env.Interface(q.Interface)
+	q.ifindex = link.Index
+	if q.src = link.Addr(false); q.V6 {
+		q.src = link.LinkLocal() // which MLD is spoken from
 	}
 	if !q.src.IsValid() {
 		return errors.New("querier: no address to ask from on " + q.Interface)
@@ -79,7 +70,7 @@ func (q *Querier) Start(env *proto.Env) error {
 	if q.V6 {
 		group = allRouters6
 	}
-	if err := env.Join(q.link.Index, group); err != nil {
+	if err := env.Join(q.ifindex, group); err != nil {
 		return err
 	}
 	var ask func(*proto.Env)
@@ -95,7 +86,7 @@ func (q *Querier) Start(env *proto.Env) error {
 
 // query asks all hosts for all groups.
 func (q *Querier) query(env *proto.Env) error {
-	hd := proto.Header{Src: q.src, Dst: allHosts4, IfIndex: q.link.Index, TTL: 1, Options: wire.AppendIPv4RouterAlert(nil, 0)}
+	hd := proto.Header{Src: q.src, Dst: allHosts4, IfIndex: q.ifindex, TTL: 1, Options: wire.AppendIPv4RouterAlert(nil, 0)}
 	m := make([]byte, 12) // no group, no sources
 	seconds := byte(max(1, q.Interval/time.Second))
 	if q.V6 {

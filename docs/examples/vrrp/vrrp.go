@@ -37,37 +37,27 @@ type Speaker struct {
 	// or no longer is.
 	Elected func(active bool)
 
-	link   transport.Interface
-	src    netip.Addr
-	active bool
-	timer  *proto.Timer // to advertise if active, otherwise to take over
+	ifindex int
+	src     netip.Addr
+	active  bool
+	timer   *proto.Timer // to advertise if active, otherwise to take over
 }
 
 // Options are what a Speaker is registered with: what has passed a router is
 // not from this link (RFC 5082).
 func Options() *proto.Options { return &proto.Options{Protocols: []uint8{Protocol}, MinTTL: 255} }
 
-// HandleLink finds the interface.
-func (s *Speaker) HandleLink(_ *proto.Env, l *transport.Interface) error {
-	if l.Name == s.Interface {
-		s.link = *l
-	}
-	return nil
-}
-
 // Start joins the group and waits for others.
 func (s *Speaker) Start(env *proto.Env) error {
-	for _, p := range s.link.Prefixes {
-		// Advertisements over IPv6 come from link-local addresses.
-		if a := p.Addr().WithZone(""); a.Is4() == s.Virtual.Is4() && (a.Is4() || a.IsLinkLocalUnicast()) {
-			s.src = a
-			break
-		}
+	link, _ := env.Interface(s.Interface)
+	s.ifindex = link.Index
+	if s.src = link.Addr(false); s.Virtual.Is6() {
+		s.src = link.LinkLocal() // where advertisements over IPv6 come from
 	}
 	if !s.src.IsValid() {
 		return errors.New("vrrp: no address to speak from on " + s.Interface)
 	}
-	if err := env.Join(s.link.Index, s.group()); err != nil {
+	if err := env.Join(s.ifindex, s.group()); err != nil {
 		return err
 	}
 	s.timer = env.NewTimer(s.due)
@@ -123,9 +113,9 @@ func (s *Speaker) become(env *proto.Env, active bool) {
 	s.active = active
 	var err error
 	if active {
-		err = env.Claim(s.link.Index, s.Virtual, nil)
+		err = env.Claim(s.ifindex, s.Virtual, nil)
 	} else {
-		err = env.Unclaim(s.link.Index, s.Virtual)
+		err = env.Unclaim(s.ifindex, s.Virtual)
 	}
 	// Not every transport can; the election goes on without.
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -137,7 +127,7 @@ func (s *Speaker) become(env *proto.Env, active bool) {
 }
 
 func (s *Speaker) advertise(env *proto.Env, priority uint8) error {
-	slot, err := env.Reserve(proto.Header{Src: s.src, Dst: s.group(), IfIndex: s.link.Index, TTL: 255}, messageLen+s.Virtual.BitLen()/8)
+	slot, err := env.Reserve(proto.Header{Src: s.src, Dst: s.group(), IfIndex: s.ifindex, TTL: 255}, messageLen+s.Virtual.BitLen()/8)
 	if err != nil {
 		return err
 	}
