@@ -4,6 +4,7 @@ package ring
 
 import (
 	"encoding/binary"
+	"math"
 	"unsafe"
 )
 
@@ -55,7 +56,7 @@ func (h *Header) u16(off int) uint16 { return binary.NativeEndian.Uint16(h.b[off
 
 // Len returns the length of the frame on the wire in bytes, from where Data
 // starts. The frame was truncated if it is more than len(Data).
-func (h *Header) Len() int { return int(h.u32(v3Len)) }
+func (h *Header) Len() int { return int(min(h.u32(v3Len), math.MaxInt32)) } // an int may have 32 bits
 
 // Status returns the status bits.
 func (h *Header) Status() uint32 { return h.u32(v3Status) }
