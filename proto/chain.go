@@ -15,6 +15,7 @@ type chain struct {
 	observers []*Binding // see every packet first
 	takers    []*Binding // in order of registration, until one takes the packet
 	fragments [2]bool    // one of them wants fragments as they are, of IPv4 and of IPv6
+	families  [2]bool    // somebody takes packets of IPv4, and of IPv6
 	tap       bool       // the host looks for errors about its packets
 }
 
@@ -22,7 +23,7 @@ type chain struct {
 func buildChain(protocol int, all []*Binding, tap bool) *chain {
 	var c *chain
 	if tap {
-		c = &chain{tap: true}
+		c = &chain{tap: true, families: [2]bool{true, true}}
 	}
 	for _, b := range all {
 		if !b.wants(protocol) {
@@ -32,6 +33,7 @@ func buildChain(protocol int, all []*Binding, tap bool) *chain {
 			c = new(chain)
 		}
 		for v6 := range c.fragments {
+			c.families[v6] = c.families[v6] || b.takes(v6 == 1)
 			c.fragments[v6] = c.fragments[v6] || b.opts.Fragments && b.takes(v6 == 1)
 		}
 		if b.opts.Observe {

@@ -198,7 +198,7 @@ func TestHandlersOfDifferentFamiliesShareAProtocol(t *testing.T) {
 		n.Run(t, time.Second)
 	}
 	send()
-	if s := addsUp(t, n.B.Host); s.Dropped[transport.NoHandler] == 0 || slices.ContainsFunc(log, func(s string) bool { return !strings.HasPrefix(s, "four4") }) {
+	if s := addsUp(t, n.B.Host); s.Dropped[transport.NoHandler] != 3 || s.Reassembled != 0 || slices.ContainsFunc(log, func(s string) bool { return !strings.HasPrefix(s, "four4") }) {
 		t.Errorf("with a handler for IPv4: called %q, dropped %v", log, s.Dropped)
 	}
 	six, err := add("six", proto.Options{V6: true})

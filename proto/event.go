@@ -19,7 +19,10 @@ func (q *queue) Event(e *transport.Event) {
 	case transport.PacketsLost:
 		q.stats.lost.Add(e.Lost)
 	case transport.LinkChanged:
-		q.h.linkChanged(e.Interface)
+		if !q.listed { // which has all that this pass is told of
+			q.listed = true
+			q.h.listLinks()
+		}
 		if e.Interface.Removed {
 			q.h.members.forget(e.Interface.Index)
 		}

@@ -138,7 +138,7 @@ func NewHost(t transport.Transport, cfg *Config) (*Host, error) {
 	h.bindings.Store(new([]*Binding))
 	h.routes.init(t)
 	h.paths.init()
-	h.setLinks(t.Interfaces())
+	h.listLinks()
 	for i, tq := range t.Queues() {
 		h.queues = append(h.queues, newQueue(h, tq, i))
 	}

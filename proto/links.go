@@ -3,15 +3,14 @@
 package proto
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
 	"protean/transport"
 )
 
-// links is what the host knows of its interfaces, for source addresses, by ascending
-// index. It is immutable.
+// links is what the host knows of its interfaces, for source addresses. It is
+// immutable.
 type links struct {
 	all       []transport.Interface
 	broadcast map[netip.Addr]struct{} // of subnets, and the limited one
@@ -21,7 +20,6 @@ type links struct {
 
 // setLinks replaces what the host knows of its interfaces.
 func (h *Host) setLinks(all []transport.Interface) {
-	all = slices.SortedStableFunc(slices.Values(all), func(a, b transport.Interface) int { return cmp.Compare(a.Index, b.Index) })
 	l := &links{all: all, broadcast: map[netip.Addr]struct{}{broadcast4: {}}}
 	l.octets[255] = true
 	for i := range all {
@@ -40,25 +38,15 @@ func (h *Host) setLinks(all []transport.Interface) {
 	h.routes.flush()
 }
 
-// linkChanged takes in a change of one interface. The event has it all: to list all of
-// them for each of many would take a time that grows with the square.
-func (h *Host) linkChanged(f *transport.Interface) {
-	h.linksMu.Lock()
+// listLinks takes in what interfaces there are. Events tell when, not what: each may be older
+// than another's list.
+func (h *Host) listLinks() {
+	h.linksMu.Lock() // two lists are stored in the order in which they were made
 	defer h.linksMu.Unlock()
-	all := slices.Clone(h.links.Load().all) // which others read
-	i, found := slices.BinarySearchFunc(all, f.Index, func(f transport.Interface, index int) int { return cmp.Compare(f.Index, index) })
-	switch {
-	case found && f.Removed:
-		all = slices.Delete(all, i, i+1)
-	case found:
-		all[i] = copyOf(f)
-	case !f.Removed:
-		all = slices.Insert(all, i, copyOf(f))
-	}
-	h.setLinks(all)
+	h.setLinks(h.t.Interfaces())
 }
 
-// copyOf is an interface without memory of the event's.
+// copyOf is an interface without memory of f's.
 func copyOf(f *transport.Interface) transport.Interface {
 	c := *f
 	c.HardwareAddr, c.Prefixes = slices.Clone(f.HardwareAddr), slices.Clone(f.Prefixes)

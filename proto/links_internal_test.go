@@ -3,7 +3,6 @@
 package proto
 
 import (
-	"net"
 	"net/netip"
 	"testing"
 
@@ -25,31 +24,5 @@ func TestBroadcastAddressesOfSubnetsOfAnySize(t *testing.T) {
 		if got := l.isBroadcast(netip.MustParseAddr(a)); got != want {
 			t.Errorf("%s: %v, want %v", a, got, want)
 		}
-	}
-}
-
-func TestChangesOfInterfacesAreTakenFromTheEvents(t *testing.T) {
-	h := new(Host)
-	h.setLinks([]transport.Interface{{Index: 7, Name: "g"}, {Index: 3, Name: "c"}})
-	event := transport.Interface{Index: 5, Name: "e", Up: true, MTU: 1400, HardwareAddr: net.HardwareAddr{2}, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.1.0.65/26")}}
-	before := h.links.Load()
-	h.linkChanged(&event)
-	clear(event.HardwareAddr)
-	clear(event.Prefixes)
-	names := func(l *links) (s string) {
-		for _, f := range l.all {
-			s += f.Name
-		}
-		return s
-	}
-	l := h.links.Load()
-	if f := l.byIndex(5); f == nil || f.HardwareAddr[0] != 2 || !f.Prefixes[0].IsValid() || l.minMTU != 1400 {
-		t.Errorf("a new one: %+v", l)
-	}
-	h.linkChanged(&transport.Interface{Index: 3, Name: "x"})
-	h.linkChanged(&transport.Interface{Index: 7, Removed: true})
-	h.linkChanged(&transport.Interface{Index: 9, Removed: true}) // not known
-	if got := names(before) + " " + names(l) + " " + names(h.links.Load()); got != "cg ceg xe" {
-		t.Errorf("they were %q", got)
 	}
 }

@@ -33,9 +33,9 @@ const (
 
 // NetworkErrorStats counts errors from the network, and to it.
 type NetworkErrorStats struct {
-	Reported  uint64 // about packets of the host's own; told to whoever sent them, if it wants to know, and unless the transport had refused them
+	Reported  uint64 // about packets of the host's own; told to whoever sent them, if it wants to know, and unless the transport had refused them for their size
 	Unmatched uint64 // about packets that were not sent, or too long ago: late, or forged
-	Forged    uint64 // about packets that were sent, but with an MTU that cannot be
+	Forged    uint64 // about packets that were sent, but with an MTU that cannot be, or that nobody tells of
 	Limited   uint64 // not looked into, since there were too many at once
 
 	Sent     uint64 // ICMP errors sent with Env.Unreachable
@@ -84,7 +84,8 @@ func (q *queue) networkError(e *NetworkError, whole bool) {
 	if tooBig(e) && e.MTU == 0 {
 		e.MTU = plateau(size)
 	}
-	if e.MTU != 0 && !believable(e.Dst, e.MTU, size) {
+	// Who has cut a packet does not ask for smaller ones.
+	if e.MTU != 0 && (!believable(e.Dst, e.MTU, size) || p.cut && e.Size < p.size) {
 		h.errs.forged.Add(1)
 		return
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
-	"time"
 
 	"protean/proto"
 	"protean/proto/checksum"
@@ -22,19 +21,25 @@ func TestErrorsAboutFragmentsThatAllBeginAlike(t *testing.T) {
 		e := newErrorRig(t)
 		parts := e.send(proto.Header{Dst: dst, Frag: proto.FragAuto, Cookie: 7}, make([]byte, 1900))
 		e.send(proto.Header{Dst: dst, Cookie: 8}, make([]byte, 50)) // later, and another
-		x := wire.ICMPError{Type: wire.ICMPv4Unreachable, Code: wire.ICMPv4FragNeeded, MTU: 1300}
+		x := wire.ICMPError{Type: wire.ICMPv4TimeExceeded}          // IPv4 fragments have no DF
 		if dst.Is6() {
 			x = wire.ICMPError{Type: wire.ICMPv6PacketTooBig, MTU: 1300}
 		}
-		for i, part := range parts[:1] {
-			x.Quoted = part[:min(len(part), 100)]
-			e.report(x)
-			got := within(t, e.got.errors, fmt.Sprintf("nothing is reported about fragment %d to %v: %+v", i, dst, e.h.Stats().Network))
-			if got.Cookie != 7 || got.MTU != 1300 || got.Size != len(part) {
-				t.Errorf("fragment %d to %v: %+v", i, dst, got)
-			}
+		x.Quoted = parts[0][:100]
+		e.report(x)
+		got := within(t, e.got.errors, fmt.Sprintf("nothing is reported to %v: %+v", dst, e.h.Stats().Network))
+		if got.Cookie != 7 || got.Size != len(parts[0]) {
+			t.Errorf("%v: %+v", dst, got)
 		}
-		if s := e.h.Stats().Network; s.Reported != 1 || s.Forged != 0 {
+		if dst.Is4() {
+			continue
+		}
+		// A fragment of another size than any has a fragment header, and is none of a whole.
+		longer := bytes.Clone(parts[1][:100])
+		binary.BigEndian.PutUint16(longer[4:], uint16(len(parts[0])-wire.IPv6HeaderLen+8))
+		x.Quoted = longer
+		e.report(x)
+		if s := e.h.Stats().Network; s.Reported != 1 || s.Forged != 0 || s.Unmatched != 1 {
 			t.Errorf("%v: %+v", dst, s)
 		}
 	}
@@ -103,10 +108,16 @@ func TestErrorsAboutWhatRoutersHaveCut(t *testing.T) {
 		piece[10], piece[11] = 0, 0
 		binary.BigEndian.PutUint16(piece[10:], checksum.Sum(piece[:20]))
 		e.report(wire.ICMPError{Type: wire.ICMPv4TimeExceeded, Quoted: piece[:200]})
-		e.now = e.now.Add(time.Second)
 		df := packet[6]&0x40 != 0
 		if told := !waiting(e.got.errors); told == df {
 			t.Errorf("DF %v: told %v, %+v", df, told, e.h.Stats().Network)
+		} else if told {
+			<-e.got.errors
+		}
+		// Who has cut it does not ask for smaller ones: the size would be one thing less to guess.
+		e.report(wire.ICMPError{Type: wire.ICMPv4Unreachable, Code: wire.ICMPv4FragNeeded, MTU: 68, Quoted: piece[:200]})
+		if s := e.h.Stats().Network; s.Forged+s.Unmatched == 0 || !waiting(e.got.errors) || !waiting(e.got.paths) {
+			t.Errorf("DF %v: an MTU is believed, %+v", df, s)
 		}
 	}
 }

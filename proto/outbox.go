@@ -141,7 +141,7 @@ func (o *outbox) flush() (b *Binding, err error) {
 	o.tx.log.record(o.b.Slots[:o.n], o.owners, now)
 	sent, err := o.tx.q.Commit(&o.b, o.n)
 	if sent < o.n {
-		o.tx.log.forget(o.n-sent, err != nil && err != transport.ErrNoSlots)
+		o.tx.log.forget(o.n-sent, errors.Is(err, syscall.EMSGSIZE))
 	}
 	o.tx.mu.Unlock()
 	o.account(sent)

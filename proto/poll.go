@@ -57,6 +57,7 @@ func (h *Host) setMode(mode int32, now time.Time) bool {
 	if old := h.mode.Load(); old == modeRun || !h.mode.CompareAndSwap(old, mode) {
 		return false
 	}
+	h.listLinks() // what changed, and changed back, before anybody received is not told
 	if !h.ownClock {
 		h.shift.Store(int64(now.Sub(h.epoch)) - before)
 	}
@@ -66,6 +67,7 @@ func (h *Host) setMode(mode int32, now time.Time) bool {
 // pass is one round of a loop. It reports whether there is more to do at once.
 func (q *queue) pass() (more bool, err error) {
 	q.passing.lock()
+	q.listed = false
 	returned := false
 	defer func() {
 		if !returned {
@@ -95,7 +97,8 @@ func (q *queue) pass() (more bool, err error) {
 }
 
 // cutShort is called when a callback has ended the goroutine of a pass: the next one looks
-// after everything that this one may not have come to.
+// after the chores that this one may not have come to. An event or the end of a batch that
+// other handlers were to be told of as well is lost to them.
 func (q *queue) cutShort() {
 	if h := q.h; q.index == 0 {
 		h.housekey.Store(true)

@@ -30,6 +30,7 @@ type queue struct {
 	handling bool     // pkt is with a handler
 	netErr   NetworkError
 	again    bool       // a panic ended Recv: there may be more
+	listed   bool       // interfaces were listed in this pass
 	by       *Binding   // handling it, if not cur
 	inside   *Binding   // the Concurrent one that the loop is inside of
 	ended    []*Binding // want EndBatch at the end of this pass

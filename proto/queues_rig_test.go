@@ -19,6 +19,7 @@ type rig struct {
 	caps   transport.Caps
 	qs     []*rigQueue
 	ifs    []transport.Interface
+	listed int           // how often
 	refuse map[int]error // what Bind says for a protocol
 
 	mu      sync.Mutex
@@ -96,9 +97,12 @@ func (t *rig) Unbind(p int) error {
 	return nil
 }
 
-func (t *rig) Caps() transport.Caps              { return t.caps }
-func (t *rig) Close() error                      { return nil }
-func (t *rig) Interfaces() []transport.Interface { return slices.Clone(t.ifs) }
+func (t *rig) Caps() transport.Caps { return t.caps }
+func (t *rig) Close() error         { return nil }
+func (t *rig) Interfaces() []transport.Interface {
+	t.listed++
+	return slices.Clone(t.ifs)
+}
 
 func (t *rig) ReceiveForeign(on bool) error {
 	t.foreign = append(t.foreign, on)

@@ -61,12 +61,15 @@ func (q *queue) fragmentProblem(p *Packet, typ, code uint8, arg uint32) {
 // fragment takes in a fragment. A handler that wants fragments as they are has
 // it first; c is the chain of its protocol, or nil.
 func (q *queue) fragment(c *chain, p *Packet) {
-	f := q.frags
+	f, family := q.frags, 0
+	if p.Is6() {
+		family = 1
+	}
 	switch {
-	case c != nil && (c.fragments[0] && !p.Is6() || c.fragments[1] && p.Is6()):
+	case c != nil && c.fragments[family]:
 		q.deliverChain(c, p)
 		return
-	case c == nil && !(p.Is6() && wire.IsExtension(p.Protocol())):
+	case (c == nil || !c.families[family]) && !(p.Is6() && wire.IsExtension(p.Protocol())):
 		q.drop(transport.NoHandler)
 		return
 	case p.Truncated():

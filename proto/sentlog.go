@@ -4,6 +4,7 @@ package proto
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"sync"
@@ -112,17 +113,20 @@ func (l *sentLog) record(slots []transport.Slot, owners []*Binding, now int64) {
 	}
 }
 
+// nobody is the owner of a packet that was refused.
+const nobody = math.MaxUint32
+
 // forget takes back the latest n packets, which were not sent. If the first of them was
-// refused, it stays, as nobody's: the kernel may tell of it by an ICMP error to this host,
-// too (ip6_fragment in net/ipv6/ip6_output.c), which is not about one before that looks
-// like it.
-func (l *sentLog) forget(n int, refused bool) {
+// refused for its size, it stays, as nobody's: the kernel may tell of it by an ICMP error to
+// this host, too (ip6_fragment in net/ipv6/ip6_output.c), which is not about one before
+// that looks like it.
+func (l *sentLog) forget(n int, tooBig bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range n {
 		k := (l.next - 1) & (len(l.packets) - 1)
-		if refused && i == n-1 {
-			l.packets[k].owner = 0
+		if tooBig && i == n-1 {
+			l.packets[k].owner = nobody
 			return
 		}
 		l.packets[k] = sentPacket{}

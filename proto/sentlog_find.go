@@ -14,7 +14,8 @@ import (
 type sentMatch struct {
 	size   int
 	cookie uint64
-	owner  uint32 // Binding.serial
+	owner  uint32 // Binding.serial, or nobody
+	cut    bool   // routers may cut it
 	reads  int    // what was looked at: tags, and a packet as several of them
 }
 
@@ -47,17 +48,19 @@ func (l *sentLog) find(e *NetworkError, now int64, whole bool) (found sentMatch,
 		}
 		p := &l.packets[k]
 		reads += 3 // it is some lines of memory, and up to 6 ns where a tag is 2
-		if !p.is(&want, e, l.built) || noID && p.id != 0 {
+		if !p.is(&want, e, l.built) || noID && p.id != 0 || p.owner == nobody && !tooBig(e) {
 			continue
 		}
+		if p.age(ticks(now)) > ticks(sentLife) {
+			break // as is all that is older
+		}
 		exact := e.Size == 0 || e.Size == p.about.size()
-		if exact || found.size == 0 {
-			found = sentMatch{size: p.about.size(), owner: p.owner}
+		if exact || !ok {
+			found = sentMatch{size: p.about.size(), owner: p.owner, cut: p.about&aboutCut != 0}
 			if l.cookies != nil {
 				found.cookie = l.cookies[k]
 			}
-			ok = p.age(ticks(now)) <= ticks(sentLife)
-			last = min(last, i+siblings)
+			ok, last = true, min(last, i+siblings)
 		}
 		if exact {
 			break

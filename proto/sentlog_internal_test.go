@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"protean/proto/wire"
 	"protean/transport"
 )
 
@@ -224,8 +225,9 @@ func TestALogOutlivesItsClock(t *testing.T) {
 	}
 }
 
-// TestAPacketThatWasRefusedIsNobodys, and what would have followed is forgotten: an error of the
-// kernel's about it is told to nobody, and is not about one before that looks like it.
+// TestAPacketThatWasRefusedIsNobodys, if it was for its size, and what would have followed is
+// forgotten: an error of the kernel's about its size is told to nobody, and is not about one
+// before that looks like it. Other errors are.
 func TestAPacketThatWasRefusedIsNobodys(t *testing.T) {
 	pk := make([]byte, 60)
 	pk[0], pk[5], pk[6], pk[24] = 0x60, 20, 253, 0x20
@@ -235,13 +237,36 @@ func TestAPacketThatWasRefusedIsNobodys(t *testing.T) {
 			l.record([]transport.Slot{{Data: pk, Cookie: uint64(i + 1)}}, []*Binding{b}, 0)
 		}
 		l.forget(3, refused)
-		want := sentMatch{size: 60, cookie: 1, owner: 7}
-		if refused {
-			want.cookie, want.owner = 2, 0
+		for _, typ := range []uint8{wire.ICMPv6PacketTooBig, wire.ICMPv6Unreachable} {
+			want := sentMatch{size: 60, cookie: 1, owner: 7}
+			if refused && typ == wire.ICMPv6PacketTooBig {
+				want.cookie, want.owner = 2, nobody
+			}
+			e := errorAbout("\x00\x00\x00\x00\x00\x00\x00\x00")
+			e.Type = typ
+			p, ok := l.find(e, 0, true)
+			if p.reads = 0; !ok || p != want {
+				t.Errorf("refused %v, type %d: %+v, %v", refused, typ, p, ok)
+			}
 		}
-		p, ok := l.find(errorAbout("\x00\x00\x00\x00\x00\x00\x00\x00"), 0, true)
-		if p.reads = 0; !ok || p != want {
-			t.Errorf("refused %v: %+v, %v", refused, p, ok)
-		}
+	}
+}
+
+// TestAnOldPacketOfTheRightSizeIsNotPreferred to one that counts and may have been cut.
+func TestAnOldPacketOfTheRightSizeIsNotPreferred(t *testing.T) {
+	packet := func(n int) []byte {
+		d := make([]byte, n)
+		d[0], d[9], d[15], d[19] = 0x45, 253, 1, 2 // without an identification and DF
+		binary.BigEndian.PutUint16(d[2:], uint16(n))
+		return d
+	}
+	l, b := &sentLog{}, &Binding{serial: 7}
+	l.record([]transport.Slot{{Data: packet(100), Cookie: 1}}, []*Binding{b}, 0)
+	now := sentLife + 10<<20
+	l.record([]transport.Slot{{Data: packet(1400), Cookie: 2}}, []*Binding{b}, now)
+	e := &NetworkError{Origin: transport.OriginICMP, Type: wire.ICMPv4TimeExceeded, Protocol: 253, Size: 100, Quoted: make([]byte, 8),
+		Src: netip.MustParseAddr("0.0.0.1"), Dst: netip.MustParseAddr("0.0.0.2")}
+	if p, ok := l.find(e, now, true); !ok || p.cookie != 2 {
+		t.Errorf("found %v, %+v", ok, p)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"protean/proto"
 	"protean/proto/prototest"
+	"protean/transport"
 )
 
 // The packet arrives while Start is running: the protocol is bound already.
@@ -211,4 +212,38 @@ func TestStartFindsInterfacesByName(t *testing.T) {
 		}
 		return nil
 	}})
+}
+
+// TestInterfacesAreListedOncePerPass, however many have changed, and when the host begins to be
+// driven: what changed, and changed back, since it was made is told of by nobody.
+func TestInterfacesAreListedOncePerPass(t *testing.T) {
+	r := newRig(1)
+	r.ifs = []transport.Interface{{Index: 1, Name: "eth0", MTU: 1300}}
+	h := rigHost(t, r, nil)
+	b := handle(t, h, 253, &script{})
+	mtu := func() (n int) {
+		do(t, b, func(env *proto.Env) { f, _ := env.Interface("eth0"); n = f.MTU })
+		return n
+	}
+	r.ifs[0].MTU = 1500
+	poll(t, h, time.Now())
+	if got := mtu(); got != 1500 {
+		t.Errorf("MTU %d after the first pass", got)
+	}
+	before := r.listed
+	for _, want := range []int{1400, 1200} {
+		r.ifs[0].MTU = want
+		r.qs[0].with(func() {
+			for i := range 10 { // which are older than the list
+				r.qs[0].events = append(r.qs[0].events, transport.Event{Kind: transport.LinkChanged, Interface: &transport.Interface{Index: i, Name: "eth0", MTU: 999}})
+			}
+		})
+		poll(t, h, time.Now())
+		if got := mtu(); got != want {
+			t.Errorf("MTU %d, want %d", got, want)
+		}
+	}
+	if n := r.listed - before; n != 2 {
+		t.Errorf("listed %d times", n)
+	}
 }

@@ -31,7 +31,7 @@ func (e *TooBigError) Error() string {
 	if e.MTU == 0 {
 		return fmt.Sprintf("packet of %d bytes is larger than the MTU", e.Size)
 	}
-	if e.MTU >= 65535 { // what a packet can have, and not a link
+	if e.MTU == 65535 || e.MTU == 40+65535 { // what a packet can have, and no link (lo has 65536)
 		return fmt.Sprintf("packet of %d bytes is larger than the %d that one can have", e.Size, e.MTU)
 	}
 	return fmt.Sprintf("packet of %d bytes is larger than the MTU of %d", e.Size, e.MTU)

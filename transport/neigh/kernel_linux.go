@@ -25,14 +25,11 @@ func Open(c *Config) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer ns.Close()
 	t := &table{k: k}
+	t.prober.open(ns)
 	t.session = rtnl.Session{Path: ns.Path(), Groups: []uint32{unix.RTNLGRP_NEIGH, unix.RTNLGRP_LINK}, Tell: t.announced}
 	k.source = t // before announcements come
-	if err = t.prober.open(ns); err == nil {
-		err = t.session.Open()
-	}
-	if err != nil {
+	if err := t.session.Open(); err != nil {
 		t.close()
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package rawip
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"protean/transport"
+	"protean/transport/internal/rtnl"
 	"protean/transport/netlab"
 )
 
@@ -200,6 +202,36 @@ func TestAMembershipEndsWithItsInterface(t *testing.T) {
 	}
 	got := len(col.packets)
 	col.until(t, rx, func() bool { return len(col.packets) >= got+6 })
+}
+
+// TestBindWhileAnInterfaceWithAGroupIsGone, before anybody was told of that.
+func TestBindWhileAnInterfaceWithAGroupIsGone(t *testing.T) {
+	lab := netlab.Test(t, netlab.Pair())
+	b := lab.Node("b")
+	index := b.Interfaces()[0].Index
+	rx := open(t, b, Config{})
+	bind(t, rx, 253)
+	for _, g := range []string{"239.1.2.3", "ff05::1:2"} {
+		if err := rx.Join(index, addr(g)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := rtnl.Dial(b.NetNS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	link := make([]byte, unix.SizeofIfInfomsg)
+	binary.NativeEndian.PutUint32(link[4:], uint32(index))
+	if _, err := rtnl.Execute(c, unix.RTM_DELLINK, unix.NLM_F_ACK, link, nil); err != nil {
+		t.Fatal(err)
+	}
+	bind(t, rx, 254)
+	var col collector
+	col.until(t, rx, func() bool {
+		return slices.ContainsFunc(col.links, func(f transport.Interface) bool { return f.Removed })
+	})
+	bind(t, rx, 252)
 }
 
 func TestJoinRefusesWhatCannotBe(t *testing.T) {

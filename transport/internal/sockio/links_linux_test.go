@@ -313,6 +313,23 @@ func TestTheMonitorTellsOfEachChangeOnce(t *testing.T) {
 	}
 }
 
+// TestAPortThatLeavesABridgeIsNotDeleted, although that is announced by the same message.
+func TestAPortThatLeavesABridgeIsNotDeleted(t *testing.T) {
+	for _, c := range []struct {
+		kind   uint16
+		family byte
+		want   int
+	}{{unix.RTM_DELLINK, unix.AF_UNSPEC, 7}, {unix.RTM_DELLINK, unix.AF_BRIDGE, 0}, {unix.RTM_NEWLINK, unix.AF_UNSPEC, 0}, {unix.RTM_DELADDR, unix.AF_UNSPEC, 0}} {
+		b := make([]byte, unix.NLMSG_HDRLEN+unix.SizeofIfInfomsg)
+		binary.NativeEndian.PutUint16(b[4:], c.kind)
+		b[unix.NLMSG_HDRLEN] = c.family
+		binary.NativeEndian.PutUint32(b[unix.NLMSG_HDRLEN+ifiIndex:], 7)
+		if got := deleted(b); got != c.want {
+			t.Errorf("message %d of family %d: %d, want %d", c.kind, c.family, got, c.want)
+		}
+	}
+}
+
 // BenchmarkInterfaces also has package net list them. Each interface has an IPv4
 // address.
 func BenchmarkInterfaces(b *testing.B) {
