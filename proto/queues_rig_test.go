@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"protean/transport"
@@ -19,7 +20,7 @@ type rig struct {
 	caps   transport.Caps
 	qs     []*rigQueue
 	ifs    []transport.Interface
-	listed int           // how often
+	listed atomic.Int64  // how often
 	refuse map[int]error // what Bind says for a protocol
 
 	mu      sync.Mutex
@@ -100,7 +101,7 @@ func (t *rig) Unbind(p int) error {
 func (t *rig) Caps() transport.Caps { return t.caps }
 func (t *rig) Close() error         { return nil }
 func (t *rig) Interfaces() []transport.Interface {
-	t.listed++
+	t.listed.Add(1)
 	return slices.Clone(t.ifs)
 }
 

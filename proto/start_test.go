@@ -230,7 +230,7 @@ func TestInterfacesAreListedOncePerPass(t *testing.T) {
 	if got := mtu(); got != 1500 {
 		t.Errorf("MTU %d after the first pass", got)
 	}
-	before := r.listed
+	before := r.listed.Load()
 	for _, want := range []int{1400, 1200} {
 		r.ifs[0].MTU = want
 		r.qs[0].with(func() {
@@ -243,7 +243,7 @@ func TestInterfacesAreListedOncePerPass(t *testing.T) {
 			t.Errorf("MTU %d, want %d", got, want)
 		}
 	}
-	if n := r.listed - before; n != 2 {
+	if n := r.listed.Load() - before; n != 2 {
 		t.Errorf("listed %d times", n)
 	}
 }
