@@ -33,7 +33,10 @@ func TestSizesFromNothingToAFullPacket(t *testing.T) {
 
 func TestTheSequenceNumberWraps(t *testing.T) {
 	families(t, func(t *testing.T, v6 bool) {
-		const count = 140_000
+		count := uint64(140_000) // twice; what counts is the same for both families, and once will do
+		if v6 {
+			count = 70_000
+		}
 		n := prototest.Pair(t, link(3500*time.Microsecond, nil))
 		respond(t, n, ResponderConfig{})
 		next, wrong := uint64(1), 0
