@@ -55,7 +55,7 @@ func (e *Env) Interfaces() []transport.Interface { return e.b.host.t.Interfaces(
 // call. ok is false if there is none.
 func (e *Env) Interface(name string) (f transport.Interface, ok bool) {
 	if i := e.b.host.links.Load().byName(name); i != nil {
-		return copyOf(i), true
+		return i.Clone(), true
 	}
 	return transport.Interface{}, false
 }

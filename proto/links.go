@@ -4,7 +4,6 @@ package proto
 
 import (
 	"net/netip"
-	"slices"
 
 	"protean/transport"
 )
@@ -44,13 +43,6 @@ func (h *Host) listLinks() {
 	h.linksMu.Lock() // two lists are stored in the order in which they were made
 	defer h.linksMu.Unlock()
 	h.setLinks(h.t.Interfaces())
-}
-
-// copyOf is an interface without memory of f's.
-func copyOf(f *transport.Interface) transport.Interface {
-	c := *f
-	c.HardwareAddr, c.Prefixes = slices.Clone(f.HardwareAddr), slices.Clone(f.Prefixes)
-	return c
 }
 
 // lastAddr is the all-ones address of an IPv4 prefix.

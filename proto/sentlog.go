@@ -178,11 +178,11 @@ func (l *sentLog) load(p *sentPacket, d []byte) bool {
 		if !l.built {
 			p.id = uint32(binary.BigEndian.Uint16(d[4:]))
 		}
-		bits := binary.BigEndian.Uint16(d[6:])
-		if bits&0x3fff != 0 {
+		flags := binary.BigEndian.Uint16(d[6:])
+		if flags&0x3fff != 0 {
 			p.about |= aboutFragment
 		}
-		if bits&0x4000 == 0 {
+		if flags&0x4000 == 0 {
 			p.about |= aboutCut
 		}
 	case len(d) < 40:

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"protean/proto/checksum"
+	"protean/proto/wire"
 	"protean/transport"
 )
 
@@ -39,17 +40,17 @@ func (s *Slot) Header() []byte { return s.ts.Data[:s.hdr] }
 // address where the header is built below and the source chosen there.
 func (s *Slot) Src() netip.Addr {
 	if h := s.Header(); h[0]>>4 == 4 {
-		return netip.AddrFrom4([4]byte(h[12:]))
+		return wire.IPv4(h).Src()
 	}
-	return netip.AddrFrom16([16]byte(s.Header()[8:]))
+	return wire.IPv6(s.Header()).Src()
 }
 
 // Dst returns the destination in the IP header: with a routing header that is the first stop.
 func (s *Slot) Dst() netip.Addr {
 	if h := s.Header(); h[0]>>4 == 4 {
-		return netip.AddrFrom4([4]byte(h[16:]))
+		return wire.IPv4(h).Dst()
 	}
-	return netip.AddrFrom16([16]byte(s.Header()[24:]))
+	return wire.IPv6(s.Header()).Dst()
 }
 
 // SetLen makes the payload n bytes long, which must not be more than the room

@@ -5,6 +5,7 @@ package transport
 import (
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // An Interface is a place where packets come from and go to.
@@ -21,6 +22,13 @@ type Interface struct {
 	Loopback     bool
 	PointToPoint bool
 	Removed      bool // in an event: it is gone and will not come back
+}
+
+// Clone returns a copy that has no memory in common with i.
+func (i *Interface) Clone() Interface {
+	c := *i
+	c.HardwareAddr, c.Prefixes = slices.Clone(i.HardwareAddr), slices.Clone(i.Prefixes)
+	return c
 }
 
 // Addr returns the first own address of the family, or the zero Addr. A

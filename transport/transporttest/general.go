@@ -110,8 +110,7 @@ func interfacesOwned(x *trial) {
 func copyInterfaces(all []transport.Interface) []transport.Interface {
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].HardwareAddr = slices.Clone(all[i].HardwareAddr)
-		all[i].Prefixes = slices.Clone(all[i].Prefixes)
+		all[i] = all[i].Clone()
 	}
 	return all
 }

@@ -5,7 +5,6 @@ package transporttest
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 	"time"
 
 	"protean/transport"
@@ -62,9 +61,7 @@ func (s *poisonedSink) Event(e *transport.Event) {
 	own := *e
 	defer func() { own = transport.Event{Kind: poison, Lost: 0xdbdbdbdbdbdbdbdb} }()
 	if e.Interface != nil {
-		i := *e.Interface
-		i.HardwareAddr = bytes.Clone(i.HardwareAddr)
-		i.Prefixes = slices.Clone(i.Prefixes)
+		i := e.Interface.Clone()
 		own.Interface = &i
 		defer func() {
 			fill(i.HardwareAddr)

@@ -97,7 +97,7 @@ func (m *LinkMonitor) Tell(changed func(f *transport.Interface)) {
 	m.told, m.left = now, nil
 	for i := range before {
 		if index := before[i].Index; find(now, index) == nil || slices.Contains(left, index) {
-			gone := clone(&before[i])
+			gone := before[i].Clone()
 			gone.Up, gone.Removed = false, true
 			changed(&gone)
 		}
@@ -105,16 +105,10 @@ func (m *LinkMonitor) Tell(changed func(f *transport.Interface)) {
 	for i := range now {
 		old := find(before, now[i].Index)
 		if old == nil || slices.Contains(left, old.Index) || !reflect.DeepEqual(*old, now[i]) {
-			f := clone(&now[i])
+			f := now[i].Clone()
 			changed(&f)
 		}
 	}
-}
-
-func clone(f *transport.Interface) transport.Interface {
-	c := *f
-	c.HardwareAddr, c.Prefixes = slices.Clone(f.HardwareAddr), slices.Clone(f.Prefixes)
-	return c
 }
 
 // drain takes the announcements out of the socket. ENOBUFS says that some were
