@@ -26,7 +26,20 @@ func Open(cfg *Config) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	return start(c, (*Transport).openFamilies)
+	return start(c, func(t *Transport) error {
+		if err := t.findInterface(); err != nil {
+			return err
+		}
+		return t.openFamilies()
+	})
+}
+
+// findInterface looks the configured interface up, if there is one.
+func (t *Transport) findInterface() (err error) {
+	if t.cfg.Interface != "" {
+		t.ifindex, err = t.ifs.Index(t.cfg.Interface)
+	}
+	return opWrap("open", err)
 }
 
 // start makes a transport of the sockets that sockets opens or adopts.
@@ -68,12 +81,7 @@ func (t *Transport) open() error {
 // openFamilies finds out which families there are by opening the sockets that
 // send. Where they are opened later, those opened here are closed again: what
 // is wrong with the configuration shows now, and not at the first packet.
-func (t *Transport) openFamilies() (err error) {
-	if t.cfg.Interface != "" {
-		if t.ifindex, err = t.ifs.Index(t.cfg.Interface); err != nil {
-			return opWrap("open", err)
-		}
-	}
+func (t *Transport) openFamilies() error {
 	c := &t.caps
 	both := !t.cfg.V4 && !t.cfg.V6
 	for _, v6 := range []bool{false, true} {
